@@ -1,1 +1,18 @@
-//! Placeholder.
+//! Port forwarding: what the user asks for and what a proxy client asks for, as pure parsers.
+//! Touches: strings and bytes from the user, the configuration and local programs.   Never: config files, terminals.
+//! Invariants: a parser never reads past what belongs to it; the rest stays the caller's.
+//! Errors: [`spec::SpecError`], [`Refusal`].   Allocates: strings of the specification or the request, all bounded.
+//! Proved by: `tests` in each module.
+#![forbid(unsafe_code)]
+
+mod dynamic_request;
+mod http_connect;
+mod permit;
+mod socks;
+pub mod spec;
+
+pub use dynamic_request::{
+    DynamicRequest, Failure, Fed, MAX_HOST, Protocol, ProxyTarget, Refusal, Step,
+};
+pub use permit::{PermitError, PermitRemoteOpen};
+pub use spec::{Bind, Direction, ForwardSpec, Listen, ListenOn, SpecError, Target};
