@@ -38,7 +38,7 @@ pub use token::Key;
 use crate::dial::{Attempt, Dial, STAGGER};
 use crate::readiness::Readiness;
 use crate::resolve::Resolver;
-use crate::session::Session;
+use crate::session::{Held, Session};
 use crate::stream::{Bound, Inbound, Outbound, Stream};
 use crate::timer::{Clock, Timers, until};
 use crate::token::{Kind, Slab, unpack};
@@ -150,6 +150,7 @@ enum Timer {
     Session(Key),
     Stagger(Key),
     Listener(Key),
+    Silence(Key),
     Trim,
     User(u64),
 }
@@ -326,6 +327,7 @@ impl Reactor {
                 Timer::Session(key) => self.session_deadline(key, handler),
                 Timer::Stagger(key) => self.next_attempt(key, handler),
                 Timer::Listener(key) => self.queue_accept(key),
+                Timer::Silence(key) => self.close_if_in_dialogue(key),
                 Timer::Trim => self.trim(),
                 Timer::User(id) => handler.event(self, Event::Timer(id)),
             }
@@ -599,6 +601,28 @@ impl Reactor {
         }
     }
 
+    /// Sends bytes on a channel that has no stream, as soon as window and keys allow.
+    pub fn send(&mut self, session: Key, channel: Channel, bytes: &[u8]) {
+        self.send_later(session, channel, Held::Bytes(bytes.to_vec()));
+    }
+
+    /// Ends this side's data on a channel that has no stream, behind what was sent.
+    pub fn send_eof(&mut self, session: Key, channel: Channel) {
+        self.send_later(session, channel, Held::Eof);
+    }
+
+    /// Closes a channel that has no stream, behind what was sent.
+    pub fn close_channel(&mut self, session: Key, channel: Channel) {
+        self.send_later(session, channel, Held::Close);
+    }
+
+    fn send_later(&mut self, key: Key, channel: Channel, held: Held) {
+        if let Some(session) = self.sessions.get_mut(key) {
+            session.held.push_back((channel, held));
+            self.queue_flush(key);
+        }
+    }
+
     fn queue_read(&mut self, key: Key) {
         if let Some(session) = self.sessions.get_mut(key) {
             if !std::mem::replace(&mut session.queued, true) {
@@ -788,6 +812,25 @@ impl Reactor {
             state.inbound = Inbound::Ended;
             state.finish();
             self.queue_fill(stream);
+        }
+    }
+
+    /// Nothing more will be written to the stream; it may still be read.
+    pub fn end_of_input(&mut self, stream: Key) {
+        if let Some(state) = self.streams.get_mut(stream) {
+            state.finish();
+            self.queue_fill(stream);
+        }
+    }
+
+    /// Closes a stream that is still in dialogue after `patience` milliseconds.
+    pub fn close_if_silent(&mut self, stream: Key, patience: Millis) {
+        self.timers.set(self.now + patience, Timer::Silence(stream));
+    }
+
+    fn close_if_in_dialogue(&mut self, key: Key) {
+        if self.streams.get(key).is_some_and(|stream| stream.inbound == Inbound::Dialogue) {
+            self.finish(key);
         }
     }
 

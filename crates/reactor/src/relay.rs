@@ -104,7 +104,7 @@ impl Reactor {
             }
             Ssh::Closed { channel, .. } => {
                 handler.event(self, Event::Ssh { session: key, event });
-                self.unbind(key, channel);
+                self.wind_up(key, channel);
             }
             Ssh::Opened { channel, .. } => {
                 handler.event(self, Event::Ssh { session: key, event });
@@ -129,7 +129,19 @@ impl Reactor {
         }
     }
 
-    /// The channel is gone: its stream is closed in order.
+    /// The peer has closed the channel: our side of it closes once its stream is written out.
+    fn wind_up(&mut self, key: Key, channel: Channel) {
+        match self.stream_of(key, channel) {
+            Some(stream) => self.finish(stream),
+            None => {
+                if let Some(engine) = self.engine(key) {
+                    engine.close(channel);
+                }
+            }
+        }
+    }
+
+    /// The channel never came to be: its stream is closed in order.
     fn unbind(&mut self, key: Key, channel: Channel) {
         let Some(stream) = self.stream_of(key, channel) else { return };
         if let Some(session) = self.sessions.get_mut(key) {
@@ -274,12 +286,12 @@ fn fill_once(owner: &mut Session, stream: &mut Stream, channel: Channel, share: 
         count += 1;
     }
     let slices = &mut slices[..count];
-    let read = if stream.early.is_empty() {
-        uninterrupted(|| stream.socket.readv(slices))
-    } else {
-        Ok(take_early(&mut stream.early, slices))
-    };
-    match read {
+    if !stream.early.is_empty() {
+        let taken = take_early(&mut stream.early, slices);
+        batch.commit(taken);
+        return Ok(Filled::Some);
+    }
+    match uninterrupted(|| stream.socket.readv(slices)) {
         Ok(0) => Ok(Filled::End),
         Ok(read) => {
             batch.commit(read);

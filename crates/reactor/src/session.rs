@@ -10,7 +10,8 @@ use crate::stream::{MAX_SLICES, uninterrupted};
 use crate::timer::Millis;
 use crate::token::Key;
 use adit_buf::{Pool, RxBuf, TxRing};
-use adit_engine::{Channel, Engine};
+use adit_engine::{Blocked, Channel, Engine};
+use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 
 /// How a session ended.
@@ -24,6 +25,14 @@ pub enum Closed {
     Link(io::Error),
     /// This side ended it.
     Here,
+}
+
+/// Something a channel without a stream is to send, in order.
+#[derive(Debug)]
+pub(crate) enum Held {
+    Bytes(Vec<u8>),
+    Eof,
+    Close,
 }
 
 pub(crate) struct Session {
@@ -40,6 +49,8 @@ pub(crate) struct Session {
     pub(crate) streams: Vec<Option<Key>>,
     /// Streams that have data but found the output full or the keys changing.
     pub(crate) waiting: Vec<Key>,
+    /// What channels without a stream are to send.
+    pub(crate) held: VecDeque<(Channel, Held)>,
     /// The earliest timer set for the engine's deadline.
     pub(crate) timer: Option<Millis>,
     /// Set once it is over; what is pending is still written.
@@ -58,6 +69,7 @@ impl Session {
             dirty: false,
             streams: Vec::new(),
             waiting: Vec::new(),
+            held: VecDeque::new(),
             timer: None,
             closed: None,
         }
@@ -103,8 +115,55 @@ impl Session {
         }
     }
 
+    /// Sends what channels without a stream have to say; a blocked one holds up only itself.
+    fn send_held(&mut self) {
+        let mut blocked: Vec<(Channel, Held)> = Vec::new();
+        while let Some((channel, held)) = self.held.pop_front() {
+            let rest = match held {
+                held if blocked.iter().any(|(other, _)| *other == channel) => Some(held),
+                Held::Bytes(bytes) => self.send_bytes(channel, bytes).map(Held::Bytes),
+                Held::Eof => {
+                    self.engine.send_eof(channel);
+                    None
+                }
+                Held::Close => {
+                    self.engine.close(channel);
+                    None
+                }
+            };
+            blocked.extend(rest.map(|held| (channel, held)));
+        }
+        self.held = blocked.into();
+    }
+
+    /// Gives back what could not be sent yet.
+    fn send_bytes(&mut self, channel: Channel, bytes: Vec<u8>) -> Option<Vec<u8>> {
+        let mut rest = &bytes[..];
+        while !rest.is_empty() {
+            match self.engine.reserve(channel, rest.len(), &mut self.tx) {
+                Ok(mut batch) => {
+                    let mut taken = 0;
+                    for body in batch.bodies() {
+                        let count = body.len().min(rest.len() - taken);
+                        body[..count].copy_from_slice(&rest[taken..taken + count]);
+                        taken += count;
+                    }
+                    batch.commit(taken);
+                    rest = &rest[taken..];
+                }
+                Err(Blocked::Window | Blocked::Rekeying | Blocked::OutputFull) => return Some(rest.to_vec()),
+                // The channel takes no more data at all.
+                Err(_) => return None,
+            }
+        }
+        None
+    }
+
     /// Writes as much of the output as the link takes.
     pub(crate) fn flush(&mut self, pool: &mut Pool) -> io::Result<()> {
+        if !self.held.is_empty() {
+            self.send_held();
+        }
         self.engine.pump(&mut self.tx);
         while self.ready.write && !self.tx.is_empty() {
             let mut slices = [IoSlice::new(&[]); MAX_SLICES];

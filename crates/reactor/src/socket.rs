@@ -67,6 +67,15 @@ pub enum Socket {
 }
 
 impl Socket {
+    /// Takes a connected unix socket of the standard library's.
+    ///
+    /// # Errors
+    /// Those of `fcntl`.
+    pub fn unix(stream: std::os::unix::net::UnixStream) -> io::Result<Self> {
+        stream.set_nonblocking(true)?;
+        Ok(Self::Unix(UnixStream::from_std(stream)))
+    }
+
     /// Registers for reading and writing; true when the kernel cannot wait for it because it never blocks.
     pub(crate) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<bool> {
         let both = Interest::READABLE | Interest::WRITABLE;
@@ -182,6 +191,24 @@ pub enum Listener {
 }
 
 impl Listener {
+    /// Takes a listening TCP socket of the standard library's.
+    ///
+    /// # Errors
+    /// Those of `fcntl`.
+    pub fn tcp(listener: std::net::TcpListener) -> io::Result<Self> {
+        listener.set_nonblocking(true)?;
+        Ok(Self::Tcp(TcpListener::from_std(listener)))
+    }
+
+    /// Takes a listening unix socket of the standard library's, and the path to remove in the end.
+    ///
+    /// # Errors
+    /// Those of `fcntl`.
+    pub fn unix(listener: std::os::unix::net::UnixListener, path: PathBuf) -> io::Result<Self> {
+        listener.set_nonblocking(true)?;
+        Ok(Self::Unix(UnixListener::from_std(listener), path))
+    }
+
     pub(crate) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
         match self {
             Self::Tcp(listener) => registry.register(listener, token, Interest::READABLE),
@@ -229,8 +256,8 @@ mod tests {
 
     #[test]
     fn a_pair_reads_one_end_writes_the_other_and_restores_both() {
-        let (their_read, our_write) = io::pipe().unwrap();
-        let (our_read, their_write) = io::pipe().unwrap();
+        let (their_read, our_write) = std::os::unix::net::UnixStream::pair().unwrap();
+        let (our_read, their_write) = std::os::unix::net::UnixStream::pair().unwrap();
         let kept = our_read.try_clone().unwrap();
         let mut socket = Socket::Pair(Pair::new(our_read.into(), our_write.into()).unwrap());
         assert!(nonblocking(&kept));
