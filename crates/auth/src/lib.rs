@@ -66,6 +66,8 @@ pub enum Phase {
 }
 
 #[cfg(test)]
+mod fake;
+#[cfg(test)]
 mod pair;
 #[cfg(test)]
 mod props;
