@@ -12,7 +12,7 @@ mod socks;
 pub mod spec;
 
 pub use dynamic_request::{
-    DynamicRequest, Failure, Fed, MAX_HOST, Protocol, ProxyTarget, Refusal, Step,
+    BUFFER_LIMIT, DynamicRequest, Failure, Fed, MAX_HOST, Protocol, ProxyTarget, Refusal, Step,
 };
 pub use permit::{PermitError, PermitRemoteOpen};
 pub use spec::{Bind, Direction, ForwardSpec, Listen, ListenOn, SpecError, Target};
