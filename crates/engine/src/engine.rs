@@ -22,7 +22,6 @@ use adit_wire::Message;
 use adit_wire::transport::{ExtInfo, reason};
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};
-use alloc::vec::Vec;
 
 /// What a ping of ours carries; the pong brings it back.
 const PING: &[u8] = b"adit";
@@ -47,18 +46,44 @@ impl Engine {
     pub fn client(config: ClientConfig, random: Box<dyn Random + Send>, now: u64) -> Self {
         let transport = Transport::new(config.transport, random, now);
         let login = Login::AwaitClient(Box::new(config.login));
-        Self::new(transport, login, Connection::new(config.connection), Silence::new(config.keepalive), now)
+        Self::new(
+            transport,
+            login,
+            Connection::new(config.connection),
+            Silence::new(config.keepalive),
+            now,
+        )
     }
 
     /// A server that has not begun.
     pub fn server(config: ServerConfig, random: Box<dyn Random + Send>, now: u64) -> Self {
         let login = Login::server(&config);
         let transport = Transport::new(config.transport, random, now);
-        Self::new(transport, login, Connection::new(config.connection), Silence::new(config.keepalive), now)
+        Self::new(
+            transport,
+            login,
+            Connection::new(config.connection),
+            Silence::new(config.keepalive),
+            now,
+        )
     }
 
-    fn new(transport: Transport, login: Login, connection: Connection, silence: Silence, now: u64) -> Self {
-        Self { transport, login, connection, silence, round_trip: RoundTrip::default(), now, failed: None }
+    fn new(
+        transport: Transport,
+        login: Login,
+        connection: Connection,
+        silence: Silence,
+        now: u64,
+    ) -> Self {
+        Self {
+            transport,
+            login,
+            connection,
+            silence,
+            round_trip: RoundTrip::default(),
+            now,
+            failed: None,
+        }
     }
 
     /// Queues everything that needs no answer.
@@ -164,7 +189,11 @@ impl Engine {
         // A confirmation or a reply that waits must not be overtaken by data.
         self.pump(tx);
         if !self.connection.outbox().is_empty() {
-            return Err(if self.transport.can_send() { Blocked::OutputFull } else { Blocked::Rekeying });
+            return Err(if self.transport.can_send() {
+                Blocked::OutputFull
+            } else {
+                Blocked::Rekeying
+            });
         }
         let body = sendable.max.min(limit.max(1));
         let count = (sendable.window / body).min(limit.div_ceil(body)).max(1);
@@ -215,13 +244,16 @@ impl Engine {
                 }
                 Ok(None)
             }
-            Incoming::Unimplemented { sequence_number } => Ok(Some(Event::Unimplemented { sequence_number })),
+            Incoming::Unimplemented { sequence_number } => {
+                Ok(Some(Event::Unimplemented { sequence_number }))
+            }
             Incoming::Debug { always_display, message } => {
                 Ok(Some(Event::Debug { always_display, message: rx.bytes(message).to_vec() }))
             }
-            Incoming::Disconnected { reason_code, description } => {
-                Ok(Some(Event::Disconnected { reason_code, description: rx.bytes(description).to_vec() }))
-            }
+            Incoming::Disconnected { reason_code, description } => Ok(Some(Event::Disconnected {
+                reason_code,
+                description: rx.bytes(description).to_vec(),
+            })),
         }
     }
 
@@ -236,11 +268,19 @@ impl Engine {
                 }
                 Ok(None)
             }
-            _ => Ok(self.connection.handle(payload)?.and_then(|event| self.connection_event(event, span, rx))),
+            _ => Ok(self
+                .connection
+                .handle(payload)?
+                .and_then(|event| self.connection_event(event, span, rx))),
         }
     }
 
-    fn connection_event(&mut self, event: adit_connection::Event, span: Span, rx: &RxBuf) -> Option<Event> {
+    fn connection_event(
+        &mut self,
+        event: adit_connection::Event,
+        span: Span,
+        rx: &RxBuf,
+    ) -> Option<Event> {
         use adit_connection::Event as Inner;
         let within = |offset: usize, len| Span { start: span.start + offset, len };
         Some(match event {
@@ -261,7 +301,9 @@ impl Engine {
             Inner::ChannelRequest { channel, want_reply, request } => {
                 Event::ChannelRequest { channel, want_reply, request }
             }
-            Inner::ChannelReply { channel, request, success } => Event::ChannelReply { channel, request, success },
+            Inner::ChannelReply { channel, request, success } => {
+                Event::ChannelReply { channel, request, success }
+            }
             Inner::Reply { request, outcome } => {
                 // An answer to a question of the engine's own is nobody else's business.
                 if self.answered(Question::Keepalive(request)) {
@@ -269,9 +311,15 @@ impl Engine {
                 }
                 Event::Reply { request, outcome }
             }
-            Inner::ForwardRequested { token, forward } => Event::ForwardRequested { token, forward },
-            Inner::CancelForwardRequested { token, forward } => Event::CancelForwardRequested { token, forward },
-            Inner::HostKeys { offset, len } => Event::HostKeys(rx.bytes(within(offset, len)).to_vec()),
+            Inner::ForwardRequested { token, forward } => {
+                Event::ForwardRequested { token, forward }
+            }
+            Inner::CancelForwardRequested { token, forward } => {
+                Event::CancelForwardRequested { token, forward }
+            }
+            Inner::HostKeys { offset, len } => {
+                Event::HostKeys(rx.bytes(within(offset, len)).to_vec())
+            }
             Inner::HostKeysProve { token, offset, len } => {
                 Event::HostKeysProve { token, keys: rx.bytes(within(offset, len)).to_vec() }
             }
@@ -363,7 +411,7 @@ impl Engine {
         self.connection.close(channel);
     }
 
-    /// Asks something of a channel.
+    /// Asks something of a channel; the id is there when a reply is wanted.
     ///
     /// # Errors
     /// [`Blocked`] when the channel is closed or not open yet.
@@ -372,7 +420,7 @@ impl Engine {
         channel: Channel,
         request: &Request<'_>,
         want_reply: bool,
-    ) -> Result<ChannelRequestId, Blocked> {
+    ) -> Result<Option<ChannelRequestId>, Blocked> {
         Ok(self.connection.request(channel, request, want_reply)?)
     }
 

@@ -28,8 +28,8 @@ mod round_trip;
 pub use adit_auth::client as login_client;
 pub use adit_auth::server as login_server;
 pub use adit_connection::{
-    Answer, Channel, ChannelRequestId, Forward, LocalChannel, Open, OpenError, OpenFailure, Outcome,
-    ReplyToken, Request, RequestError, RequestId, host_keys,
+    Answer, Channel, ChannelRequestId, Forward, LocalChannel, Open, OpenError, OpenFailure,
+    Outcome, ReplyToken, Request, RequestError, RequestId, host_keys,
 };
 pub use adit_transport::{Counters, Negotiated};
 pub use adit_wire::channel::open_failure;

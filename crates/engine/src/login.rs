@@ -43,7 +43,11 @@ impl Login {
                 Self::Client(Box::new(client))
             }
             Self::AwaitServer(verify) => {
-                let config = server::Config { session_id: session_id.into(), host_key: host_key.into(), verify };
+                let config = server::Config {
+                    session_id: session_id.into(),
+                    host_key: host_key.into(),
+                    verify,
+                };
                 Self::Server(Box::new(server::Server::new(config)))
             }
             begun => begun,
@@ -109,7 +113,9 @@ impl Login {
             Self::Server(server) => server.next().map(Event::ServerLogin),
             _ => return None,
         };
-        let over = event.is_none() && self.is_authenticated() && self.outbox().is_none_or(|outbox| outbox.is_empty());
+        let over = event.is_none()
+            && self.is_authenticated()
+            && self.outbox().is_none_or(|outbox| outbox.is_empty());
         if over {
             *self = Self::Done;
             return Some(Event::Established);
