@@ -112,7 +112,8 @@ mod tests {
         }
         let mut reduced = init.clone();
         // 3329 = d01: low byte, then low half of the next.
-        reduced[..2].copy_from_slice(&[0x01, reduced[1] & 0xf0 | 0x0d]);
+        reduced[0] = 0x01;
+        reduced[1] = reduced[1] & 0xf0 | 0x0d;
         assert_eq!(respond(&reduced), Some(KexError::InvalidPublicValue));
     }
 }
