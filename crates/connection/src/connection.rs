@@ -4,7 +4,7 @@
 //! Errors: `Violation`.   Allocates: see the handlers.
 //! Proved by: `tests` below, those of each handler, `pair`.
 
-use crate::budget::{Budget, RoundTrip};
+use crate::budget::{Budget, Busy, RoundTrip};
 use crate::channel::Entry;
 use crate::event::Event;
 use crate::forward::Forwards;
@@ -66,6 +66,7 @@ pub struct Connection {
     /// The peer's numbers of offered and live channels.
     pub(crate) peers: BTreeSet<u32>,
     pub(crate) budget: Budget,
+    pub(crate) busy: Busy,
     pub(crate) round_trip: RoundTrip,
     pub(crate) out: Out,
     /// Global requests of ours.
@@ -88,6 +89,7 @@ impl Connection {
             table: Table::new(),
             peers: BTreeSet::new(),
             budget,
+            busy: Busy::new(),
             round_trip: RoundTrip::new(),
             out: Out::default(),
             pending: Pending::new(),

@@ -95,10 +95,11 @@ impl Connection {
         let delivered = window.deliver(narrow(len));
         self.budget.change(before, window.held());
         live.pace.note(delivered, now_ms, self.round_trip.least_ms());
+        self.busy.note(&mut live.pace, now_ms);
         if live.send == SendHalf::Closed || live.recv != RecvHalf::Open {
             return;
         }
-        let room = self.budget.room(window.held()).min(live.pace.target(start));
+        let room = self.budget.room(window.held(), self.busy.count()).min(live.pace.target(start));
         let grant = window.due(room, self.config.max_packet);
         if grant > 0 {
             self.budget.change(window.held(), window.held() + grant);
