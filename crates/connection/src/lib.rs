@@ -41,6 +41,8 @@ mod open;
 mod pair;
 mod recv_half;
 mod request;
+#[cfg(test)]
+mod script;
 mod send_half;
 mod table;
 mod violation;
