@@ -77,7 +77,7 @@ impl Budget {
         self.shared.saturating_sub(self.used)
     }
 
-    fn beyond(&self, held: u32) -> u64 {
+    pub(crate) fn beyond(&self, held: u32) -> u64 {
         u64::from(held.saturating_sub(self.floor))
     }
 

@@ -32,6 +32,8 @@ mod channel;
 mod close;
 mod connection;
 mod data;
+#[cfg(test)]
+mod diagram;
 mod event;
 mod forward;
 mod global;
