@@ -7,6 +7,8 @@
 mod der;
 mod openssh;
 mod pem;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::fs::{File, Metadata};
@@ -14,7 +16,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use adit_crypto::{Curve, SigningKey};
+use adit_crypto::{KeyError, SigningKey};
 use adit_wire::DecodeError;
 use zeroize::Zeroizing;
 
@@ -76,6 +78,8 @@ pub enum Cause {
     UnsupportedCipher,
     /// A kind of key that cannot sign here: DSA, keys in hardware, other curves.
     UnsupportedKey,
+    /// An RSA key shorter, or longer, than anybody should use.
+    InvalidLength,
     /// Others can read the file.
     Unprotected(UnprotectedKey),
     /// The file cannot be read.
@@ -172,7 +176,7 @@ impl KeyFile {
     }
 
     fn open(&self, passphrase: &[u8]) -> Result<PrivateKey, Cause> {
-        let (material, comment) = match self.format {
+        let (key, comment) = match self.format {
             Format::OpenSsh => Container::parse(&self.pem.body)?.open(passphrase)?,
             Format::EncryptedPkcs8 => {
                 der::encrypted_pkcs8(&self.pem.body, passphrase).map(nameless)?
@@ -181,7 +185,6 @@ impl KeyFile {
             Format::Sec1 => self.open_der(passphrase, |der| der::sec1(der, None)).map(nameless)?,
             Format::Pkcs8 => self.open_der(passphrase, der::pkcs8).map(nameless)?,
         };
-        let key = material.signing_key()?;
         match self.public_blob() {
             Some(public) if public != key.public_blob() => Err(Cause::InvalidFormat),
             _ => Ok(PrivateKey { key, comment }),
@@ -191,19 +194,31 @@ impl KeyFile {
     fn open_der(
         &self,
         passphrase: &[u8],
-        read: impl FnOnce(&[u8]) -> Result<Material, Cause>,
-    ) -> Result<Material, Cause> {
+        read: impl FnOnce(&[u8]) -> Result<SigningKey, Cause>,
+    ) -> Result<SigningKey, Cause> {
         let der = self.pem.decrypted(passphrase)?;
-        // One wrong passphrase in 256 leaves good padding behind, but no key.
-        read(&der).map_err(|cause| match cause {
-            Cause::InvalidFormat if self.is_encrypted() => Cause::WrongPassphrase,
-            other => other,
-        })
+        open_document(&der, read, self.is_encrypted())
     }
 }
 
-fn nameless(material: Material) -> (Material, String) {
-    (material, String::new())
+/// One wrong passphrase in 256 leaves good padding behind, but no key.
+fn open_document(
+    der: &[u8],
+    read: impl FnOnce(&[u8]) -> Result<SigningKey, Cause>,
+    decrypted: bool,
+) -> Result<SigningKey, Cause> {
+    read(der).map_err(|cause| match cause {
+        Cause::InvalidFormat if decrypted => Cause::WrongPassphrase,
+        other => other,
+    })
+}
+
+fn ed25519(seed: &[u8]) -> Result<SigningKey, Cause> {
+    seed.try_into().map(SigningKey::ed25519).map_err(|_| Cause::InvalidFormat)
+}
+
+fn nameless(key: SigningKey) -> (SigningKey, String) {
+    (key, String::new())
 }
 
 fn recognise(text: &[u8]) -> Result<(Format, Pem), Cause> {
@@ -240,49 +255,6 @@ fn check_permissions(path: &Path, metadata: &Metadata) -> Result<(), Cause> {
     Ok(())
 }
 
-/// The numbers of a private key, as every format has them.
-enum Material {
-    Ed25519 {
-        seed: Zeroizing<[u8; 32]>,
-    },
-    Ecdsa {
-        curve: Curve,
-        scalar: Zeroizing<Vec<u8>>,
-        public: Vec<u8>,
-    },
-    Rsa {
-        n: Zeroizing<Vec<u8>>,
-        e: Zeroizing<Vec<u8>>,
-        d: Zeroizing<Vec<u8>>,
-        p: Zeroizing<Vec<u8>>,
-        q: Zeroizing<Vec<u8>>,
-        inverse_q: Zeroizing<Vec<u8>>,
-    },
-}
-
-impl Material {
-    fn ed25519(seed: &[u8]) -> Result<Self, Cause> {
-        let seed = seed.try_into().map_err(|_| Cause::InvalidFormat)?;
-        Ok(Self::Ed25519 { seed: Zeroizing::new(seed) })
-    }
-
-    /// `scalar` may have lost its leading zeros or gained one.
-    fn ecdsa(curve: Curve, scalar: &[u8], public: &[u8]) -> Result<Self, Cause> {
-        let zeros = scalar.iter().take_while(|byte| **byte == 0).count();
-        let short = &scalar[zeros..];
-        let missing = curve.scalar_len().checked_sub(short.len()).ok_or(Cause::InvalidFormat)?;
-        let mut scalar = Zeroizing::new(vec![0; curve.scalar_len()]);
-        scalar[missing..].copy_from_slice(short);
-        Ok(Self::Ecdsa { curve, scalar, public: public.to_vec() })
-    }
-}
-
-impl Material {
-    fn signing_key(&self) -> Result<SigningKey, Cause> {
-        Err(Cause::UnsupportedKey)
-    }
-}
-
 /// Nothing but the file: what is in it is secret.
 impl fmt::Debug for KeyFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -300,6 +272,15 @@ impl fmt::Debug for PrivateKey {
 impl From<DecodeError> for Cause {
     fn from(_: DecodeError) -> Self {
         Self::InvalidFormat
+    }
+}
+
+impl From<KeyError> for Cause {
+    fn from(error: KeyError) -> Self {
+        match error {
+            KeyError::RsaSize => Self::InvalidLength,
+            _ => Self::InvalidFormat,
+        }
     }
 }
 
@@ -324,6 +305,7 @@ impl fmt::Display for Cause {
             }
             Self::UnsupportedCipher => f.write_str("key encrypted using unsupported cipher"),
             Self::UnsupportedKey => f.write_str("unknown or unsupported key type"),
+            Self::InvalidLength => f.write_str("Invalid key length"),
             Self::Unprotected(_) => f.write_str("bad permissions"),
             Self::Io(error) => f.write_str(&crate::os_text(error)),
         }
