@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod agent;
+pub mod certificate;
 pub mod fingerprint;
 pub mod host;
 pub mod known_hosts;

@@ -20,7 +20,7 @@ use adit_crypto::{KeyError, SigningKey};
 use adit_wire::DecodeError;
 use zeroize::Zeroizing;
 
-use crate::public::MAX_KEY_FILE;
+use crate::public::{MAX_KEY_FILE, PublicKeyLine};
 use openssh::Container;
 use pem::Pem;
 
@@ -93,6 +93,21 @@ pub struct UnprotectedKey {
     pub path: PathBuf,
     /// Its permission bits.
     pub mode: u32,
+}
+
+/// The public half of the key in `path`, found without a passphrase.
+///
+/// `path` may itself be a public key, whose other half is in an agent; else it is `path.pub`, else what the
+/// private file shows in the clear.
+pub fn public_half(path: &Path) -> Option<PublicKeyLine> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".pub");
+    let written = PublicKeyLine::load(path).or_else(|_| PublicKeyLine::load(Path::new(&beside)));
+    written.ok().or_else(|| {
+        let text = read_text(File::open(path).ok()?).ok()?;
+        let blob = KeyFile::parse(path, &text).ok()?.public_blob()?;
+        Some(PublicKeyLine { blob, comment: String::new() })
+    })
 }
 
 impl KeyFile {
@@ -237,11 +252,14 @@ fn recognise(text: &[u8]) -> Result<(Format, Pem), Cause> {
 
 fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Cause> {
     let file = File::open(path)?;
-    let metadata = file.metadata()?;
-    check_permissions(path, &metadata)?;
+    check_permissions(path, &file.metadata()?)?;
+    read_text(file)
+}
+
+fn read_text(file: File) -> Result<Zeroizing<Vec<u8>>, Cause> {
     // Made large enough at once, so that no copy is left behind in memory.
-    let mut text =
-        Zeroizing::new(Vec::with_capacity(metadata.len().min(MAX_KEY_FILE) as usize + 1));
+    let expected = file.metadata()?.len().min(MAX_KEY_FILE) as usize + 1;
+    let mut text = Zeroizing::new(Vec::with_capacity(expected));
     file.take(MAX_KEY_FILE + 1).read_to_end(&mut text)?;
     if text.len() as u64 > MAX_KEY_FILE { Err(Cause::InvalidFormat) } else { Ok(text) }
 }

@@ -6,7 +6,6 @@ use std::os::unix::fs::PermissionsExt;
 use adit_crypto::{PublicKey, SystemRandom};
 
 use super::*;
-use crate::public::PublicKeyLine;
 use crate::testing::{Scratch, testdata};
 
 const PASSPHRASE: &[u8] = b"passphrase";
@@ -205,6 +204,20 @@ fn a_file_larger_than_any_key_is_not_read() {
     assert!(matches!(KeyFile::load(&path).unwrap_err().cause, Cause::InvalidFormat));
     fs::write(&path, &text[..MAX_KEY_FILE as usize]).unwrap();
     KeyFile::load(&path).unwrap();
+}
+
+#[test]
+fn the_public_half_comes_from_the_file_itself_or_the_one_beside_it_or_the_private_one() {
+    let scratch = Scratch::new("public-half");
+    let ours = PublicKeyLine::load(&testdata("private/ed25519.pub")).unwrap();
+    let id = scratch.copy("private/ed25519.openssh.locked", "id");
+    assert_eq!(public_half(&id).unwrap().blob, ours.blob);
+    let public = scratch.copy("private/p256.pub", "id.pub");
+    let other = public_half(&id).unwrap();
+    assert_eq!((other.key_type(), &*other.comment), ("ecdsa-sha2-nistp256", "p256@adit"));
+    assert_eq!(public_half(&public), Some(other));
+    assert_eq!(public_half(&scratch.copy("private/rsa.PEM", "pem")), None);
+    assert_eq!(public_half(&scratch.path().join("missing")), None);
 }
 
 #[test]
