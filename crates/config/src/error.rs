@@ -4,6 +4,7 @@
 //! Errors: this is them.   Allocates: the texts.
 //! Proved by: `tests` in `client`.
 
+use crate::tokens::TokenError;
 use crate::types::LogLevel;
 use std::error::Error;
 use std::fmt;
@@ -66,6 +67,12 @@ impl fmt::Display for ConfigError {
 }
 
 impl Error for ConfigError {}
+
+impl From<TokenError> for ConfigError {
+    fn from(error: TokenError) -> Self {
+        Self::Value(error.to_string())
+    }
+}
 
 /// Something the user may want to know although the configuration is usable.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -104,8 +104,8 @@ mod tests {
             prop_assert!(matches(&text, &text));
             let cut = cut.min(text.len());
             let (head, tail) = (&text[..cut], &text[cut..]);
-            prop_assert!(matches(&text, &format!("{head}*")));
-            prop_assert!(matches(&text, &format!("*{tail}")));
+            prop_assert!(matches(&text, &[head, "*"].concat()));
+            prop_assert!(matches(&text, &["*", tail].concat()));
         }
 
         #[test]
