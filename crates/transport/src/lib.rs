@@ -22,6 +22,8 @@ mod packet;
 mod rekey;
 mod session;
 mod slots;
+#[cfg(test)]
+mod tests;
 mod transport;
 
 pub use config::{Config, HostKeys, MAX_PACKET, RekeyLimits, Role, SignFailed};

@@ -604,6 +604,18 @@ impl Transport {
     }
 }
 
+/// For hostile peers in tests.
+#[cfg(test)]
+impl Transport {
+    pub(crate) fn force(&mut self, payload: &[u8], tx: &mut TxRing) {
+        self.output(tx).payload(payload);
+    }
+
+    pub(crate) const fn receiving_mut(&mut self) -> &mut Receiving {
+        &mut self.receiving
+    }
+}
+
 /// A payload and where it stands in the receive buffer.
 #[derive(Clone, Copy)]
 struct Within<'a> {
