@@ -4,6 +4,7 @@
 //! Errors: none.   Allocates: once.
 //! Proved by: `tests` below, interop `matrix.rs`.
 
+use crate::args::QueryNames;
 use adit_config::{AlgorithmSet, Algorithms};
 use adit_crypto::{
     CipherAlgorithm, KexAlgorithm, KeyAlgorithm, MacAlgorithm, SignatureAlgorithm, aes_hardware,
@@ -12,16 +13,44 @@ use std::sync::LazyLock;
 
 /// All of them.
 pub(crate) static ALGORITHMS: LazyLock<Algorithms> = LazyLock::new(|| Algorithms {
-    ciphers: set(CipherAlgorithm::ALL, CipherAlgorithm::preferred(aes_hardware()), CipherAlgorithm::name),
+    ciphers: set(
+        CipherAlgorithm::ALL,
+        CipherAlgorithm::preferred(aes_hardware()),
+        CipherAlgorithm::name,
+    ),
     macs: set(MacAlgorithm::ALL, MacAlgorithm::ALL, MacAlgorithm::name),
     kex: set(KexAlgorithm::ALL, KexAlgorithm::DEFAULT, KexAlgorithm::name),
     signatures: set(KeyAlgorithm::ALL, KeyAlgorithm::DEFAULT_HOST_KEY, KeyAlgorithm::name),
     ca_signatures: set(SignatureAlgorithm::ALL, SignatureAlgorithm::ALL, SignatureAlgorithm::name),
 });
 
+/// Which implementation of the algorithms this is, for `-V`.
+pub(crate) const BACK_END: &str = adit_crypto::BACK_END;
+
+/// What `-Q` answers from.
+pub(crate) fn query_names() -> QueryNames {
+    let names = |wanted: fn(&str) -> bool| -> &'static [&'static str] {
+        let all = ALGORITHMS.signatures.supported.iter().copied();
+        all.filter(|name| wanted(name)).collect::<Vec<_>>().leak()
+    };
+    let aead = CipherAlgorithm::ALL.iter().copied().filter(|cipher| cipher.is_aead());
+    QueryNames {
+        cipher: ALGORITHMS.ciphers.supported,
+        cipher_auth: aead.map(CipherAlgorithm::name).collect::<Vec<_>>().leak(),
+        mac: ALGORITHMS.macs.supported,
+        kex: ALGORITHMS.kex.supported,
+        key_plain: names(|name| !name.contains("-cert-") && !name.starts_with("rsa-sha2")),
+        key_cert: names(|name| name.contains("-cert-") && !name.starts_with("rsa-sha2")),
+        sig: names(|name| !name.contains("-cert-")),
+        sig_cert: names(|name| name.contains("-cert-")),
+    }
+}
+
 fn set<A: Copy>(supported: &[A], default: &[A], name: fn(A) -> &'static str) -> AlgorithmSet {
     // Made once and kept for as long as the program runs.
-    let names = |all: &[A]| -> &'static [&'static str] { all.iter().copied().map(name).collect::<Vec<_>>().leak() };
+    let names = |all: &[A]| -> &'static [&'static str] {
+        all.iter().copied().map(name).collect::<Vec<_>>().leak()
+    };
     AlgorithmSet { supported: names(supported), default: names(default) }
 }
 

@@ -104,8 +104,17 @@ impl Identities {
                 let agent = self.agent.as_mut()?;
                 agent.set_patience(AGENT_SIGNS);
                 agent
-                    .sign(key, &request.data, SignFlags::for_algorithm(&request.signature_algorithm))
-                    .map_err(|failed| error!("sign_and_send_pubkey: signing failed for \"{}\": {failed}", identity.name))
+                    .sign(
+                        key,
+                        &request.data,
+                        SignFlags::for_algorithm(&request.signature_algorithm),
+                    )
+                    .map_err(|failed| {
+                        error!(
+                            "sign_and_send_pubkey: signing failed for \"{}\": {failed}",
+                            identity.name
+                        )
+                    })
                     .ok()
             }
             Source::File(file) => {
@@ -113,7 +122,12 @@ impl Identities {
                 let algorithm = SignatureAlgorithm::from_name(&request.signature_algorithm)?;
                 key.key
                     .sign(algorithm, &request.data, &mut SystemRandom::new())
-                    .map_err(|failed| error!("sign_and_send_pubkey: signing failed for \"{}\": {failed}", identity.name))
+                    .map_err(|failed| {
+                        error!(
+                            "sign_and_send_pubkey: signing failed for \"{}\": {failed}",
+                            identity.name
+                        )
+                    })
                     .ok()
             }
         }
@@ -166,7 +180,8 @@ fn load(path: &Path, named: bool) -> Option<(Option<KeyFile>, Vec<u8>)> {
         file.public_blob().or_else(|| file.unlock(b"").ok().map(|key| key.key.public_blob()))
     };
     // A path may name the public key alone, with the private one in the agent.
-    let public = in_file().or(beside).or_else(|| PublicKeyLine::load(path).ok().map(|line| line.blob))?;
+    let public =
+        in_file().or(beside).or_else(|| PublicKeyLine::load(path).ok().map(|line| line.blob))?;
     Some((file, public))
 }
 
@@ -175,7 +190,10 @@ fn explain(failed: &adit_keys::private::LoadError, named: bool) {
         Cause::Io(error) if error.kind() == io::ErrorKind::NotFound => {
             if named {
                 let path = failed.path.display();
-                info!("Warning: Identity file {path} not accessible: {}.", adit_forward::os_words(error));
+                info!(
+                    "Warning: Identity file {path} not accessible: {}.",
+                    adit_forward::os_words(error)
+                );
             }
         }
         _ => error!("{failed}"),
@@ -184,7 +202,9 @@ fn explain(failed: &adit_keys::private::LoadError, named: bool) {
 
 fn unlock(file: &KeyFile, prompter: &Prompter) -> Option<PrivateKey> {
     let question = format!("Enter passphrase for key '{}': ", file.path().display());
-    let ask = || prompter.ask(&question, Echo::Off).map(|answer| Zeroizing::new(answer.as_bytes().to_vec()));
+    let ask = || {
+        prompter.ask(&question, Echo::Off).map(|answer| Zeroizing::new(answer.as_bytes().to_vec()))
+    };
     file.unlock_asking(PASSPHRASES, ask).map_err(|failed| error!("{failed}")).ok()
 }
 
@@ -196,7 +216,11 @@ fn certificates(path: &Path, configured: &[String], public: &[u8]) -> Vec<Vec<u8
         PublicKey::decode(blob)
             .is_ok_and(|key| key.certificate().is_some() && key.key().encode() == public)
     };
-    files.filter_map(|file| PublicKeyLine::load(&file).ok()).map(|line| line.blob).filter(certifies).collect()
+    files
+        .filter_map(|file| PublicKeyLine::load(&file).ok())
+        .map(|line| line.blob)
+        .filter(certifies)
+        .collect()
 }
 
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
@@ -216,7 +240,9 @@ fn connect(options: &Options) -> Option<Agent<Patient>> {
         },
     };
     Agent::connect(Path::new(&path), AGENT_LISTS)
-        .map_err(|failed| debug!("cannot reach agent at {path}: {}", adit_forward::os_words(&failed)))
+        .map_err(|failed| {
+            debug!("cannot reach agent at {path}: {}", adit_forward::os_words(&failed))
+        })
         .ok()
 }
 
@@ -225,9 +251,9 @@ fn list(agent: &mut Agent<Patient>) -> Vec<Identity> {
         Ok(identities) => identities
             .iter()
             .map(|identity| Identity {
-                blob: identity.key.to_vec(),
+                blob: identity.blob.to_vec(),
                 name: crate::log::sanitized(identity.comment),
-                source: Source::Agent(identity.key.to_vec()),
+                source: Source::Agent(identity.blob.to_vec()),
             })
             .collect(),
         Err(failed) => {

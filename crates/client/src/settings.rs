@@ -8,7 +8,9 @@ use crate::algorithms::by_name;
 use crate::host_key::{self, Strict};
 use crate::log::Level;
 use adit_config::Options;
-use adit_config::types::{AddressFamily, FingerprintHash, LogLevel, PubkeyAuthentication, StrictHostKeyChecking};
+use adit_config::types::{
+    AddressFamily, FingerprintHash, LogLevel, PubkeyAuthentication, StrictHostKeyChecking,
+};
 use adit_crypto::{CipherAlgorithm, KexAlgorithm, KeyAlgorithm, MacAlgorithm};
 use adit_engine::Keepalive;
 use adit_forward::{ForwardOptions, ListenOptions};
@@ -62,7 +64,8 @@ pub(crate) fn host_key_policy(options: &Options) -> host_key::Policy {
 }
 
 pub(crate) fn transport(options: &Options, known: Option<&KnownHosts>) -> adit_transport::Config {
-    let comment = options.version_addendum.clone().filter(|text| !text.eq_ignore_ascii_case("none"));
+    let comment =
+        options.version_addendum.clone().filter(|text| !text.eq_ignore_ascii_case("none"));
     adit_transport::Config {
         comment: comment.unwrap_or_default(),
         kex: by_name(&options.kex_algorithms, KexAlgorithm::from_name),
@@ -89,7 +92,8 @@ fn host_key_algorithms(options: &Options, known: Option<&KnownHosts>) -> Vec<Key
         let types = known.key_types();
         let certified = known.has_authority();
         algorithms.sort_by_key(|algorithm| {
-            let wanted = if algorithm.certified { certified } else { types.contains(&key_type(*algorithm)) };
+            let wanted =
+                if algorithm.certified { certified } else { types.contains(&key_type(*algorithm)) };
             !wanted
         });
     }

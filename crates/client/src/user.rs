@@ -26,10 +26,14 @@ impl LocalUser {
             Some(entry) => (entry.name, entry.dir.to_string_lossy().into_owned()),
             None => {
                 let name = variable("USER").or_else(|| variable("LOGNAME"));
-                (name.unwrap_or_else(|| uid.to_string()), variable("HOME").unwrap_or_else(|| "/".into()))
+                (
+                    name.unwrap_or_else(|| uid.to_string()),
+                    variable("HOME").unwrap_or_else(|| "/".into()),
+                )
             }
         };
-        let host = gethostname().map(|host| host.to_string_lossy().into_owned()).unwrap_or_default();
+        let host =
+            gethostname().map(|host| host.to_string_lossy().into_owned()).unwrap_or_default();
         Self { name, home, uid: uid.as_raw(), host }
     }
 }

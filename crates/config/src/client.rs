@@ -66,6 +66,20 @@ impl Partial {
         self.take(keyword, name, vec![word.to_owned()], word, source)
     }
 
+    /// As [`Partial::set`], whatever has been said before.
+    ///
+    /// # Errors
+    /// As [`Partial::line`].
+    pub fn replace(
+        &mut self,
+        keyword: Keyword,
+        word: &str,
+        source: &Source<'_>,
+    ) -> Result<(), ConfigError> {
+        self.stored.clear(keyword);
+        self.set(keyword, word, source)
+    }
+
     /// Adds a forward given as one specification, as the option letters have it.
     pub fn add_forward(&mut self, direction: Direction, spec: ForwardSpec) {
         match direction {
@@ -79,17 +93,6 @@ impl Partial {
     /// `-W` is in use: ClearAllForwardings and ExitOnForwardFailure are on unless something else is said.
     pub fn set_stdio_forward(&mut self) {
         self.stdio_forward = true;
-    }
-
-    /// Says a log level whatever has been said before; `-q` and `-v` do.
-    pub fn override_log_level(&mut self, level: LogLevel) {
-        self.stored.log_level = Some(level);
-    }
-
-    /// The log level said so far.
-    #[must_use]
-    pub fn log_level(&self) -> Option<LogLevel> {
-        self.stored.log_level
     }
 
     /// Takes out what is worth saying about what was said.
@@ -596,6 +599,14 @@ mod tests {
         let mut partial = Partial::new(&ALGORITHMS);
         partial.set(Keyword::User, "it's #1 \"x\"", &HERE).unwrap();
         assert_eq!(partial.with_defaults().unwrap().user.as_deref(), Some("it's #1 \"x\""));
+    }
+
+    #[test]
+    fn a_replacement_wins_over_what_was_said_before() {
+        let mut partial = said(&["LogLevel ERROR"]);
+        partial.replace(Keyword::LogLevel, "DEBUG2", &HERE).unwrap();
+        partial.line("LogLevel QUIET", &HERE).unwrap();
+        assert_eq!(partial.with_defaults().unwrap().log_level, LogLevel::Debug2);
     }
 
     #[test]

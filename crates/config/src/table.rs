@@ -115,6 +115,16 @@ macro_rules! keyword_table {
                 Ok(())
             }
 
+            /// Forgets what has been said.
+            pub(crate) fn clear(&mut self, keyword: Keyword) {
+                match keyword {
+                    $(Keyword::$value => self.$value_field = None,)*
+                    $(Keyword::$optional => self.$optional_field = None,)*
+                    $(Keyword::$repeated => self.$repeated_field.clear(),)*
+                    _ => {}
+                }
+            }
+
             /// Fills in what has not been said.
             pub(crate) fn into_options(self, $algorithms: &Algorithms) -> Options {
                 Options {
