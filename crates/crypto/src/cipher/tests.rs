@@ -277,8 +277,8 @@ mod back_ends {
             prop_assert_eq!(tags.0, tags.1);
             prop_assert_eq!(&by_one, &by_other);
             let length: [u8; 4] = by_one[..4].try_into().unwrap();
-            prop_assert_eq!(one.open_length(seq, length), plain[..4]);
-            prop_assert_eq!(other.open_length(seq, length), plain[..4]);
+            prop_assert_eq!(&one.open_length(seq, length)[..], &plain[..4]);
+            prop_assert_eq!(&other.open_length(seq, length)[..], &plain[..4]);
             prop_assert!(one.open(seq, &mut by_other, tags.1));
             prop_assert!(other.open(seq, &mut by_one, tags.0));
             prop_assert_eq!(&by_one[4..], &plain[4..]);
