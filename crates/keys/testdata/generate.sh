@@ -43,6 +43,9 @@ while :; do
 done
 mv short short.openssh
 
+# An RSA key too short to be used, and its file.
+ssh-keygen -q -t rsa -b 1024 -N '' -C short -f short-rsa
+
 # What only openssl writes.
 openssl rsa -in rsa.PEM -traditional -des3 -passout "pass:$secret" -out rsa.PEM-des3.locked 2>/dev/null
 openssl rsa -in rsa.PEM -traditional -aes256 -passout "pass:$secret" -out rsa.PEM-aes256.locked 2>/dev/null

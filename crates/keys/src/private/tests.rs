@@ -18,7 +18,7 @@ fn key_files() -> Vec<(String, Vec<u8>, PublicKeyLine)> {
     let mut files = Vec::new();
     for entry in fs::read_dir(testdata("private")).unwrap() {
         let file = entry.unwrap().file_name().into_string().unwrap();
-        let (name, format) = file.split_once('.').unwrap();
+        let (name, format) = file.split_once('.').unwrap_or_default();
         if format != "pub" && NAMES.contains(&name) {
             let public = PublicKeyLine::load(&testdata(&format!("private/{name}.pub"))).unwrap();
             files.push((file.clone(), fs::read(testdata("private").join(&file)).unwrap(), public));
@@ -116,6 +116,13 @@ fn keys_of_other_kinds_are_called_unsupported() {
     }
     let dsa = b"-----BEGIN DSA PRIVATE KEY-----\nAAAA\n-----END DSA PRIVATE KEY-----\n";
     assert!(matches!(parse(dsa).unwrap_err().cause, Cause::UnsupportedKey));
+}
+
+#[test]
+fn an_rsa_key_too_short_to_be_used_is_refused() {
+    let text = fs::read(testdata("private/short-rsa")).unwrap();
+    let error = parse(&text).unwrap().unlock(b"").unwrap_err();
+    assert_eq!(error.to_string(), "Load key \"key\": Invalid key length");
 }
 
 #[test]
