@@ -13,6 +13,9 @@ use std::fmt;
 /// What the program is called in its usage.
 const PROGRAM: &str = "adit";
 
+/// What is said of files that are not read.
+const NO_FILES: &str = "configuration files are not read yet";
+
 /// Width at which the usage is broken.
 const USAGE_WIDTH: usize = 80;
 
@@ -40,8 +43,6 @@ pub(crate) struct CommandLine {
     pub(crate) config_file: ConfigFile,
     /// `-E`
     pub(crate) log_file: Option<String>,
-    /// `-y`
-    pub(crate) syslog: bool,
     /// `-W`
     pub(crate) stdio_forward: Option<Target>,
 }
@@ -130,14 +131,12 @@ enum Action {
     Forward(Direction),
     /// `-v`
     Verbose,
-    /// `-t`
-    Terminal,
     /// `-F`
     ConfigFile,
     /// `-E`
     LogFile,
-    /// `-y`
-    Syslog,
+    /// Nothing yet; the user is warned.
+    Missing(&'static str),
     /// `-Q`
     Query,
     /// `-V`
@@ -213,7 +212,7 @@ const LETTERS: &[Letter] = &[
     ),
     letter('s', "", Action::Set(&[(Keyword::SessionType, "subsystem")])),
     letter('T', "", Action::Set(&[(Keyword::RequestTTY, "no")])),
-    letter('t', "", Action::Terminal),
+    letter('t', "", Action::Set(&[(Keyword::RequestTTY, "yes")])),
     letter('V', "", Action::Version),
     letter('v', "", Action::Verbose),
     letter('W', "host:port", Action::Forward(Direction::Stdio)),
@@ -225,7 +224,7 @@ const LETTERS: &[Letter] = &[
     letter('X', "", Action::Set(&[(Keyword::ForwardX11, "yes")])),
     letter('x', "", Action::Set(&[(Keyword::ForwardX11, "no")])),
     letter('Y', "", Action::Set(&[(Keyword::ForwardX11, "yes")])),
-    letter('y', "", Action::Syslog),
+    letter('y', "", Action::Missing("nothing goes to syslog yet")),
     letter('Z', "", Action::Refuse(None, "Listing keys (-Z) is not supported yet.")),
 ];
 
@@ -261,7 +260,6 @@ pub(crate) fn parse(
         options: parser.options,
         config_file: parser.config_file,
         log_file: parser.log_file,
-        syslog: parser.syslog,
         stdio_forward: parser.stdio_forward,
     })))
 }
@@ -271,12 +269,9 @@ struct Parser {
     options: Partial,
     config_file: ConfigFile,
     log_file: Option<String>,
-    syslog: bool,
     stdio_forward: Option<Target>,
     /// How often `-v` was there.
     verbose: u8,
-    /// How often `-t` was there.
-    terminal: u8,
     /// `--` was there.
     ended: bool,
 }
@@ -287,10 +282,8 @@ impl Parser {
             options: Partial::new(algorithms),
             config_file: ConfigFile::Usual,
             log_file: None,
-            syslog: false,
             stdio_forward: None,
             verbose: 0,
-            terminal: 0,
             ended: false,
         }
     }
@@ -341,19 +334,20 @@ impl Parser {
             Action::Line => self.options.line(&argument, &HERE)?,
             Action::Forward(direction) => self.forward(direction, &argument)?,
             Action::Verbose => self.verbose()?,
-            Action::Terminal => {
-                self.terminal = self.terminal.saturating_add(1);
-                let value = if self.terminal == 1 { "yes" } else { "force" };
-                self.options.replace(Keyword::RequestTTY, value, &HERE)?;
-            }
             Action::ConfigFile => {
                 self.config_file = match argument {
                     none if none.eq_ignore_ascii_case("none") => ConfigFile::None,
-                    name => ConfigFile::Named(name),
+                    name => {
+                        let text = format!("Warning: -F {name}: {NO_FILES}");
+                        self.options.note(LogLevel::Info, text);
+                        ConfigFile::Named(name)
+                    }
                 };
             }
             Action::LogFile => self.log_file = Some(argument),
-            Action::Syslog => self.syslog = true,
+            Action::Missing(why) => {
+                self.options.note(LogLevel::Info, format!("Warning: -{}: {why}", row.letter));
+            }
             Action::Query => return Ok(Some(Invocation::Query(argument))),
             Action::Version => return Ok(Some(Invocation::Version)),
             Action::Nothing(_) => {}
@@ -521,7 +515,7 @@ const QUERIES: &[Query] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use adit_config::types::{AddressFamily, RequestTty};
+    use adit_config::types::AddressFamily;
     use adit_config::{AlgorithmSet, KEYWORDS, Status};
     use proptest::prelude::*;
 
@@ -567,7 +561,6 @@ mod tests {
             assert_eq!((command_line.host.as_str(), command_line.command), ("h", None), "{line}");
             assert_eq!((options.port, options.user.as_deref()), (2222, Some("ada")), "{line}");
             assert_eq!(options.session_type, SessionType::None, "{line}");
-            assert_eq!(options.request_tty, RequestTty::No, "{line}");
             assert!(options.batch_mode && options.fork_after_authentication, "{line}");
             assert!(options.stdin_null, "{line}");
         }
@@ -609,9 +602,6 @@ mod tests {
         assert_eq!(options("-c two h").ciphers, ["two"]);
         assert_eq!(options("-m ^two h").macs, ["two", "one"]);
         assert_eq!(options("-i a -i b h").identity_files, ["a", "b"]);
-        assert_eq!(options("-t h").request_tty, RequestTty::Yes);
-        assert_eq!(options("-tt h").request_tty, RequestTty::Force);
-        assert_eq!(options("-oRequestTTY=yes -T h").request_tty, RequestTty::No);
     }
 
     #[test]
@@ -655,9 +645,9 @@ mod tests {
 
     #[test]
     fn files_are_named_and_not_opened() {
-        let (command_line, _) = connect("-F none -E log -y h");
+        let (command_line, _) = connect("-F none -E log h");
         assert_eq!(command_line.config_file, ConfigFile::None);
-        assert_eq!((command_line.log_file.as_deref(), command_line.syslog), (Some("log"), true));
+        assert_eq!(command_line.log_file.as_deref(), Some("log"));
         assert_eq!(connect("-F x h").0.config_file, ConfigFile::Named("x".into()));
         assert_eq!(connect("h").0.config_file, ConfigFile::Usual);
     }
@@ -673,9 +663,10 @@ mod tests {
         ] {
             connect(line);
         }
-        let (mut command_line, _) = connect("-A h");
-        let notes = command_line.options.take_notes();
-        assert_eq!((notes.len(), notes[0].level), (1, LogLevel::Info));
+        for line in ["-A h", "-Y h", "-y h", "-F x h"] {
+            let notes = connect(line).0.options.take_notes();
+            assert_eq!((notes.len(), notes[0].level), (1, LogLevel::Info), "{line}");
+        }
     }
 
     #[test]
@@ -835,6 +826,10 @@ mod tests {
             Action::Nothing(why) => format!("accepted, no effect: {why}"),
             Action::Refuse(None, why) => format!("refused: {why}"),
             Action::Refuse(Some(off), why) => format!("refused unless `{off}`: {why}"),
+            Action::Missing(why) => format!("accepted with a warning: {why}"),
+            Action::ConfigFile => {
+                format!("`none` is there; else accepted with a warning: {NO_FILES}")
+            }
             _ => "there".to_owned(),
         };
         let space = if row.argument.is_empty() { "" } else { " " };
@@ -845,6 +840,8 @@ mod tests {
         match status {
             Status::Missing { off, .. } if off.contains(&value) => "accepted: it is off".into(),
             Status::Missing { why, .. } => format!("accepted with a warning: {why}"),
+            Status::Partly(_) if value == "none" => "there".into(),
+            Status::Partly(_) => "not yet: there are no sessions".into(),
             status => of_status(status),
         }
     }
@@ -854,12 +851,13 @@ mod tests {
             |off: &[&str]| off.iter().map(|off| format!("`{off}`")).collect::<Vec<_>>().join(", ");
         match status {
             Status::Honoured => "there".to_owned(),
+            Status::Partly(why) => why.to_owned(),
             Status::WithoutEffect(why) => format!("accepted, no effect: {why}"),
             Status::Missing { off, why } => {
                 format!("accepted with a warning unless {}: {why}", codes(off))
             }
             Status::Refused { off, why } => format!("refused unless {}: {why}", codes(off)),
-            Status::FilesOnly(_) => "not yet: configuration files are not read".to_owned(),
+            Status::FilesOnly(_) => format!("not yet: {NO_FILES}"),
             Status::Deprecated => "ignored, as by OpenSSH".to_owned(),
         }
     }

@@ -95,6 +95,11 @@ impl Partial {
         self.stdio_forward = true;
     }
 
+    /// Adds something worth saying.
+    pub fn note(&mut self, level: LogLevel, text: impl Into<String>) {
+        self.notes.push(Note { level, text: text.into() });
+    }
+
     /// Takes out what is worth saying about what was said.
     pub fn take_notes(&mut self) -> Vec<Note> {
         std::mem::take(&mut self.notes)
@@ -150,7 +155,7 @@ impl Partial {
         }
         for name in input.skipped {
             let text = format!("{source}: {} {name} is not available here", row.name);
-            self.notes.push(Note { level: LogLevel::Verbose, text });
+            self.note(LogLevel::Verbose, text);
         }
         self.comment(row, &value, source)
     }
@@ -174,11 +179,12 @@ impl Partial {
                 format!("{source}: Deprecated option \"{}\"", name.to_ascii_lowercase()),
             ),
             Status::Honoured
+            | Status::Partly(_)
             | Status::Missing { .. }
             | Status::Refused { .. }
             | Status::FilesOnly(_) => return Ok(()),
         };
-        self.notes.push(Note { level, text });
+        self.note(level, text);
         Ok(())
     }
 
@@ -189,7 +195,7 @@ impl Partial {
             return Err(ConfigError::unknown_keyword(&name, source));
         }
         let text = format!("{source}: Ignored unknown option \"{name}\"");
-        self.notes.push(Note { level: LogLevel::Debug1, text });
+        self.note(LogLevel::Debug1, text);
         Ok(())
     }
 }
@@ -304,8 +310,8 @@ mod tests {
     use crate::keywords::KEYWORDS;
     use crate::tokens::tests::{Ada, FACTS};
     use crate::types::{
-        AddressFamily, FingerprintHash, IpQos, PubkeyAuthentication, RekeyLimit, RequestTty,
-        SessionType, StrictHostKeyChecking, SyslogFacility, WarnWeakCrypto,
+        AddressFamily, FingerprintHash, IpQos, PubkeyAuthentication, RekeyLimit, SessionType,
+        StrictHostKeyChecking, WarnWeakCrypto,
     };
     use adit_forward::{PermitRemoteOpen, Target};
     use proptest::prelude::*;
@@ -380,8 +386,6 @@ mod tests {
             "FingerprintHash MD5" => fingerprint_hash == FingerprintHash::Md5;
             "LogLevel debug" => log_level == LogLevel::Debug1;
             "LogLevel SILENT" => log_level == LogLevel::Quiet;
-            "SyslogFacility local7" => syslog_facility == SyslogFacility::Local7;
-            "RequestTTY force" => request_tty == RequestTty::Force;
             "SessionType none" => session_type == SessionType::None;
             "PubkeyAuthentication unbound" => pubkey_authentication == PubkeyAuthentication::Unbound;
             "WarnWeakCrypto no-pq-kex" => warn_weak_crypto == WarnWeakCrypto::NoPqKex;
@@ -537,6 +541,10 @@ mod tests {
 
     #[test]
     fn values_without_effect_are_still_checked() {
+        for value in ["yes", "no", "true", "force", "auto"] {
+            assert_eq!(notes(&format!("RequestTTY {value}")).len(), 1);
+        }
+        assert_eq!(error("RequestTTY x"), "command-line line 0: unsupported option \"x\".");
         assert_eq!(error("Compression x"), "command-line line 0: unsupported option \"x\".");
         assert_eq!(error("ForwardX11Timeout x"), "command-line line 0: invalid time value.");
         assert_eq!(error("CanonicalizeMaxDots x"), "command-line line 0: integer value invalid.");

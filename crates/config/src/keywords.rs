@@ -4,15 +4,15 @@
 //! Errors: none.   Allocates: default values.
 //! Proved by: `tests` below and in `client`.
 //!
-//! Sections: `values` (first one wins, with a default), `optional` (first one wins), `repeated` (all count),
+//! Sections: `values` (first one wins, with a default), `partly` (the same, not all values are served yet), `optional` (first one wins), `repeated` (all count),
 //! `without_effect` (harmless, said with `-v`), `missing` (other values than those listed are warned about),
 //! `refused` (other values than those listed end the program), `files_only`, `deprecated`.
 
 use crate::algorithms::Algorithms;
 use crate::table::{every, first, keyword_table, row};
 use crate::types::{
-    AddressFamily, FingerprintHash, IpQos, LogLevel, PubkeyAuthentication, RekeyLimit, RequestTty,
-    SessionType, StrictHostKeyChecking, SyslogFacility, UpdateHostKeys, WarnWeakCrypto,
+    AddressFamily, FingerprintHash, IpQos, LogLevel, PubkeyAuthentication, RekeyLimit, SessionType,
+    StrictHostKeyChecking, UpdateHostKeys, WarnWeakCrypto,
 };
 use crate::value::{self, Input, ValueError};
 use adit_forward::{ForwardSpec, PermitRemoteOpen};
@@ -39,6 +39,8 @@ pub struct Row {
 pub enum Status {
     /// What ssh_config(5) says.
     Honoured,
+    /// Some of what ssh_config(5) says: what.
+    Partly(&'static str),
     /// Nothing, and nothing is lost by it: why.
     WithoutEffect(&'static str),
     /// Nothing yet; the user is warned unless the value asks for nothing.
@@ -138,16 +140,12 @@ keyword_table! {
         PubkeyAuthentication ["DSAAuthentication"] choice pubkey_authentication: PubkeyAuthentication = PubkeyAuthentication::Yes;
         /// When keys are exchanged anew.
         RekeyLimit [] rekey_limit rekey_limit: RekeyLimit = RekeyLimit::default();
-        /// Whether a terminal is asked for.
-        RequestTTY [] choice request_tty: RequestTty = RequestTty::Auto;
         /// Bits an RSA key must have.
         RequiredRSASize [] number required_rsa_size: u32 = 1024;
         /// Unanswered keepalives after which the server is given up.
         ServerAliveCountMax [] number server_alive_count_max: u32 = 3;
         /// Seconds of silence before a keepalive; 0 is never.
         ServerAliveInterval [] time server_alive_interval: u32 = 0;
-        /// A command or shell, a subsystem, or nothing.
-        SessionType [] choice session_type: SessionType = SessionType::Default;
         /// Do not read standard input.
         StdinNull [] flag stdin_null: bool = false;
         /// Permission bits a listening unix socket does not get.
@@ -156,8 +154,6 @@ keyword_table! {
         StreamLocalBindUnlink [] flag stream_local_bind_unlink: bool = false;
         /// What to do about unknown and changed host keys.
         StrictHostKeyChecking [] choice strict_host_key_checking: StrictHostKeyChecking = StrictHostKeyChecking::Ask;
-        /// Facility under which `-y` logs.
-        SyslogFacility [] facility syslog_facility: SyslogFacility = SyslogFacility::User;
         /// Let TCP notice a dead peer.
         TCPKeepAlive ["KeepAlive"] flag tcp_keep_alive: bool = true;
         /// Host keys of this user; new ones go to the first file.
@@ -168,6 +164,10 @@ keyword_table! {
         WarnWeakCrypto [] choice warn_weak_crypto: WarnWeakCrypto = WarnWeakCrypto::Yes;
         /// Learn further keys of a known host; off by default when UserKnownHostsFile is set.
         UpdateHostKeys [] choice update_host_keys: UpdateHostKeys = UpdateHostKeys::Yes;
+    }
+    partly {
+        /// A command or shell, a subsystem, or nothing.
+        SessionType [] choice session_type: SessionType = SessionType::Default, "only `none` so far: there are no sessions yet";
     }
     optional {
         /// Local address to connect from.
@@ -228,8 +228,10 @@ keyword_table! {
         LogVerbose [] words "use -v";
         ObscureKeystrokeTiming [] words "there is no terminal";
         ProxyUseFdpass [] flag "needs ProxyCommand";
+        RequestTTY [] terminal "there is no terminal";
         SendEnv [] words "there is no session";
         SetEnv [] words "there is no session";
+        SyslogFacility [] facility "nothing goes to syslog";
         Tag [] text "needs Match";
         TunnelDevice [] text "needs Tunnel";
         XAuthLocation [] text "X11 is not forwarded";

@@ -23,6 +23,10 @@ macro_rules! keyword_table {
             $(#[$value_doc:meta])*
             $value:ident $value_aliases:tt $value_kind:ident $value_field:ident: $value_type:ty = $default:expr;
         )*}
+        partly {$(
+            $(#[$partly_doc:meta])*
+            $partly:ident $partly_aliases:tt $partly_kind:ident $partly_field:ident: $partly_type:ty = $partly_default:expr, $partly_why:literal;
+        )*}
         optional {$(
             $(#[$optional_doc:meta])*
             $optional:ident $optional_aliases:tt $optional_kind:ident $optional_field:ident: $optional_type:ty;
@@ -51,6 +55,7 @@ macro_rules! keyword_table {
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Keyword {
             $(#[doc = concat!("`", stringify!($value), "`")] $value,)*
+            $(#[doc = concat!("`", stringify!($partly), "`")] $partly,)*
             $(#[doc = concat!("`", stringify!($optional), "`")] $optional,)*
             $(#[doc = concat!("`", stringify!($repeated), "`")] $repeated,)*
             $(#[doc = concat!("`", stringify!($inert), "`")] $inert,)*
@@ -63,6 +68,7 @@ macro_rules! keyword_table {
         /// One row for each [`Keyword`], in its order.
         pub static KEYWORDS: &[Row] = &[
             $(row!($value $value_aliases $value_kind false Status::Honoured),)*
+            $(row!($partly $partly_aliases $partly_kind false Status::Partly($partly_why)),)*
             $(row!($optional $optional_aliases $optional_kind false Status::Honoured),)*
             $(row!($repeated $repeated_aliases $repeated_kind true Status::Honoured),)*
             $(row!($inert $inert_aliases $inert_kind false Status::WithoutEffect($inert_why)),)*
@@ -79,6 +85,7 @@ macro_rules! keyword_table {
         #[non_exhaustive]
         pub struct Options {
             $($(#[$value_doc])* pub $value_field: $value_type,)*
+            $($(#[$partly_doc])* pub $partly_field: $partly_type,)*
             $($(#[$optional_doc])* pub $optional_field: Option<$optional_type>,)*
             $($(#[$repeated_doc])* pub $repeated_field: Vec<$repeated_type>,)*
         }
@@ -87,6 +94,7 @@ macro_rules! keyword_table {
         #[derive(Clone, Debug, Default)]
         pub(crate) struct Stored {
             $(pub(crate) $value_field: Option<$value_type>,)*
+            $(pub(crate) $partly_field: Option<$partly_type>,)*
             $(pub(crate) $optional_field: Option<$optional_type>,)*
             $(pub(crate) $repeated_field: Vec<$repeated_type>,)*
         }
@@ -100,6 +108,7 @@ macro_rules! keyword_table {
             ) -> Result<(), ValueError> {
                 match keyword {
                     $(Keyword::$value => first(&mut self.$value_field, value::$value_kind(input)?),)*
+                    $(Keyword::$partly => first(&mut self.$partly_field, value::$partly_kind(input)?),)*
                     $(Keyword::$optional => {
                         first(&mut self.$optional_field, value::$optional_kind(input)?);
                     })*
@@ -119,6 +128,7 @@ macro_rules! keyword_table {
             pub(crate) fn clear(&mut self, keyword: Keyword) {
                 match keyword {
                     $(Keyword::$value => self.$value_field = None,)*
+                    $(Keyword::$partly => self.$partly_field = None,)*
                     $(Keyword::$optional => self.$optional_field = None,)*
                     $(Keyword::$repeated => self.$repeated_field.clear(),)*
                     _ => {}
@@ -129,6 +139,7 @@ macro_rules! keyword_table {
             pub(crate) fn into_options(self, $algorithms: &Algorithms) -> Options {
                 Options {
                     $($value_field: self.$value_field.unwrap_or_else(|| $default),)*
+                    $($partly_field: self.$partly_field.unwrap_or($partly_default),)*
                     $($optional_field: self.$optional_field,)*
                     $($repeated_field: self.$repeated_field,)*
                 }

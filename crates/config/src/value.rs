@@ -6,7 +6,9 @@
 
 use crate::algorithms::{AlgorithmSet, Algorithms};
 use crate::destination::port_number;
-use crate::types::{Choice, FingerprintHash, IpQos, LogLevel, RekeyLimit, SyslogFacility};
+use crate::types::{
+    Choice, FingerprintHash, IpQos, LogLevel, RekeyLimit, RequestTty, SyslogFacility,
+};
 use adit_forward::{ForwardSpec, PermitRemoteOpen, SpecError, Target};
 
 /// Smallest number of bytes RekeyLimit takes.
@@ -53,6 +55,11 @@ pub(crate) fn flag(input: &mut Input<'_>) -> Read<bool> {
 pub(crate) fn choice<T: Choice>(input: &mut Input<'_>) -> Read<T> {
     let word = input.word()?;
     T::from_name(&word).ok_or_else(|| ValueError(format!("unsupported option \"{word}\".")))
+}
+
+/// `yes`, `no`, `force` or `auto`.
+pub(crate) fn terminal(input: &mut Input<'_>) -> Read<RequestTty> {
+    choice(input)
 }
 
 /// `sha256` or `md5`.
