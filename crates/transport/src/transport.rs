@@ -202,8 +202,9 @@ impl Transport {
     }
 
     /// The layers above have seen the login succeed: channels may be spoken of from here on. RFC 4252 §5.1.
-    pub const fn authenticated(&mut self) {
+    pub fn authenticated(&mut self) {
         self.phase = Phase::Established;
+        self.start_rekey_timer();
     }
 
     /// Tells the time. Call it when [`next_deadline`](Self::next_deadline) has come, or at any time.
@@ -256,12 +257,10 @@ impl Transport {
         Ok(Slots::new(self, tx, prefix, body_len, count))
     }
 
-    /// Begins a key exchange, unless one is running or none was completed yet.
+    /// Begins a key exchange, unless one is running or login is still to come: OpenSSH's server takes none before.
     pub fn rekey(&mut self, tx: &mut TxRing) {
-        if self.failed.is_none()
-            && !self.session.is_first_kex()
-            && matches!(self.kex, KexState::Idle)
-        {
+        let possible = self.phase == Phase::Established && !self.is_rekeying();
+        if possible && self.failed.is_none() {
             self.begin_kex(tx);
         }
     }
@@ -515,10 +514,7 @@ impl Transport {
         }
         self.key_exchanges += 1;
         self.kex_watch = KexWatch::default();
-        self.rekey_timer = match self.config.rekey.after_ms {
-            0 => Countdown::Off,
-            milliseconds => Countdown::Pending(milliseconds),
-        };
+        self.start_rekey_timer();
         self.sent_limit = Limit::new(self.config.rekey, self.sending.block_len());
         self.received_limit = Limit::new(self.config.rekey, self.receiving.block_len());
         Incoming::KexDone { first }
@@ -564,6 +560,15 @@ impl Transport {
         self.watch_kex();
     }
 
+    fn start_rekey_timer(&mut self) {
+        self.rekey_timer = match self.config.rekey.after_ms {
+            milliseconds if milliseconds > 0 && self.phase == Phase::Established => {
+                Countdown::Pending(milliseconds)
+            }
+            _ => Countdown::Off,
+        };
+    }
+
     /// How long the first exchange may take is the driver's to say: somebody may be looking at a host key.
     fn watch_kex(&mut self) {
         if !self.session.is_first_kex() {
@@ -572,11 +577,11 @@ impl Transport {
         }
     }
 
-    /// New keys once either direction's have done enough. Before login nobody has done that much.
+    /// New keys once either direction's have done enough.
     pub(crate) fn rekey_if_due(&mut self, tx: &mut TxRing) {
         let due = self.sent_limit.is_reached(self.sending.used)
             || self.received_limit.is_reached(self.receiving.used);
-        if due && self.phase == Phase::Established {
+        if due {
             self.rekey(tx);
         }
     }
