@@ -1,0 +1,370 @@
+//! How large a window may be: twice what the path carries, out of one budget for all channels. RFC 4254 §5.2.
+//! Touches: counts of bytes, milliseconds passed in.   Never: a clock, messages, a single channel's books.
+//! Invariants: what all channels hold stays within the limit; every channel may always hold `floor`.
+//! Errors: none.   Allocates: never.
+//! Proved by: `tests` below, `pair`.
+//!
+//! Grants are never taken back, they are given late: a channel whose room has shrunk gets its next adjust
+//! only once it holds less than that room.
+
+/// Parts of the limit kept back so that every channel can have its floor: one in this many.
+const FLOOR_PART: u64 = 8;
+/// A channel may hold this many times what is free. One channel alone gets two thirds of the budget,
+/// n busy ones come to equal shares, and a part stays free for the next to come.
+const SHARE: u64 = 2;
+/// The n-th channel starts with at most 1/(16 n) of the budget: ten thousand idle ones leave a third of it.
+const START_PART: u64 = 16;
+/// Shorter measurements are noise where time has steps of a millisecond.
+const LEAST_PERIOD_MS: u32 = 8;
+/// The round trip until one is measured.
+const ASSUMED_ROUND_TRIP_MS: u32 = 100;
+/// The least of this many measurements counts: one taken behind a full queue says nothing of the path.
+const ROUND_TRIPS_KEPT: usize = 8;
+
+/// The memory all channels of a connection share.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    /// What every channel may hold, whatever the others do.
+    floor: u32,
+    /// What channels may hold beyond their floors, together.
+    shared: u64,
+    /// What they do hold beyond their floors.
+    used: u64,
+    max_channels: u32,
+}
+
+impl Budget {
+    pub(crate) fn new(limit: u64, max_channels: u32, max_packet: u32) -> Self {
+        let part = limit / FLOOR_PART / u64::from(max_channels.max(1));
+        let floor = part.clamp(1, u64::from(max_packet)) as u32;
+        let mut budget = Self { floor, shared: 0, used: 0, max_channels };
+        budget.set_limit(limit);
+        budget
+    }
+
+    /// Changes the limit; a smaller one is reached as channels deliver.
+    pub(crate) fn set_limit(&mut self, limit: u64) {
+        self.shared = limit.saturating_sub(u64::from(self.floor) * u64::from(self.max_channels));
+    }
+
+    /// What the next channel starts with, as the `nth` of those open.
+    pub(crate) fn start(&self, nth: u32, wish: u32) -> u32 {
+        let part = self.shared / START_PART / u64::from(nth.max(1));
+        narrow(u64::from(self.floor) + part.min(self.free())).min(wish)
+    }
+
+    /// The most a channel that holds `held` may hold now, as one of `busy`.
+    ///
+    /// On the way up it takes one of `busy` parts of what it may: else the first would leave nothing to the
+    /// others, and with nothing free none could ever grow.
+    pub(crate) fn room(&self, held: u32, busy: u32) -> u32 {
+        let beyond = self.beyond(held);
+        // What it holds is not free for its own share: solves share = SHARE * (free + beyond - share).
+        let share = SHARE * (self.free() + beyond) / (SHARE + 1);
+        let room = match share.checked_sub(beyond) {
+            Some(growth) => beyond + growth / u64::from(busy.max(1)),
+            None => share,
+        };
+        narrow(u64::from(self.floor) + room)
+    }
+
+    /// A channel that held `before` holds `after`.
+    pub(crate) fn change(&mut self, before: u32, after: u32) {
+        self.used = self.used - self.beyond(before) + self.beyond(after);
+    }
+
+    fn free(&self) -> u64 {
+        self.shared.saturating_sub(self.used)
+    }
+
+    pub(crate) fn beyond(&self, held: u32) -> u64 {
+        u64::from(held.saturating_sub(self.floor))
+    }
+
+    #[cfg(test)]
+    pub(crate) const fn used(&self) -> u64 {
+        self.used
+    }
+}
+
+/// How many channels deliver anything these days.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Busy {
+    era: u32,
+    /// Seen in this era, and in the one before.
+    seen: u32,
+    seen_before: u32,
+}
+
+/// A channel that has delivered nothing for so long is idle.
+const ERA_MS: u64 = 1000;
+
+impl Busy {
+    pub(crate) const fn new() -> Self {
+        Self { era: 0, seen: 0, seen_before: 0 }
+    }
+
+    /// A channel delivers; its pace remembers that it was counted.
+    pub(crate) fn note(&mut self, pace: &mut Pace, now_ms: u64) {
+        let era = (now_ms / ERA_MS) as u32;
+        if era != self.era {
+            let next = self.era.wrapping_add(1) == era;
+            self.seen_before = if next { self.seen } else { 0 };
+            (self.era, self.seen) = (era, 0);
+        }
+        if pace.era != Some(era) {
+            pace.era = Some(era);
+            self.seen += 1;
+        }
+    }
+
+    /// Channels that have delivered within this second or the last.
+    pub(crate) fn count(self) -> u32 {
+        self.seen.max(self.seen_before)
+    }
+}
+
+/// What one channel delivers, and the window it needs for that.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pace {
+    target: u32,
+    /// Delivered since.
+    bytes: u32,
+    /// Start of the measurement, in milliseconds of a clock that wraps.
+    since: u32,
+    /// When it was last counted among the busy.
+    era: Option<u32>,
+}
+
+impl Pace {
+    pub(crate) const fn new() -> Self {
+        Self { target: 0, bytes: 0, since: 0, era: None }
+    }
+
+    /// The window the channel needs, as far as is known; at least `start`.
+    pub(crate) fn target(self, start: u32) -> u32 {
+        self.target.max(start)
+    }
+
+    /// `bytes` were delivered. Once a round trip is over: twice what it carried is the target. That
+    /// doubles a window that limits, and holds one that does not. The way down is an eighth at a time,
+    /// so that a pause does not cost what was learnt.
+    pub(crate) fn note(&mut self, bytes: u32, now_ms: u64, round_trip_ms: u32) {
+        self.bytes = self.bytes.saturating_add(bytes);
+        let elapsed = (now_ms as u32).wrapping_sub(self.since);
+        if elapsed < round_trip_ms.max(LEAST_PERIOD_MS) {
+            return;
+        }
+        let carried = u64::from(self.bytes) * u64::from(round_trip_ms) / u64::from(elapsed);
+        self.target = narrow(2 * carried).max(self.target - self.target / 8);
+        (self.bytes, self.since) = (0, now_ms as u32);
+    }
+}
+
+/// The least round trip of late.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RoundTrip {
+    measured: [u32; ROUND_TRIPS_KEPT],
+    next: usize,
+}
+
+impl RoundTrip {
+    pub(crate) const fn new() -> Self {
+        Self { measured: [u32::MAX; ROUND_TRIPS_KEPT], next: 0 }
+    }
+
+    pub(crate) fn note(&mut self, rtt_ms: u32) {
+        self.measured[self.next] = rtt_ms.max(1);
+        self.next = (self.next + 1) % ROUND_TRIPS_KEPT;
+    }
+
+    pub(crate) fn least_ms(&self) -> u32 {
+        match self.measured.iter().min() {
+            Some(&u32::MAX) | None => ASSUMED_ROUND_TRIP_MS,
+            Some(&least) => least,
+        }
+    }
+}
+
+/// Windows are 32 bits wide.
+fn narrow(bytes: u64) -> u32 {
+    u32::try_from(bytes).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+
+    const MIB: u64 = 1 << 20;
+    const PACKET: u32 = 32 * 1024;
+
+    /// Lets every channel take what it may, round after round, as busy ones do.
+    fn settle(budget: &mut Budget, held: &mut [u32]) {
+        let busy = held.len() as u32;
+        for _ in 0..60 {
+            for channel in held.iter_mut() {
+                let room = budget.room(*channel, busy);
+                budget.change(*channel, room);
+                *channel = room;
+            }
+        }
+    }
+
+    /// Jain's index of fairness: 1 when all are equal.
+    fn jain(held: &[u32]) -> f64 {
+        let (mut sum, mut squares) = (0.0, 0.0);
+        for held in held {
+            sum += f64::from(*held);
+            squares += f64::from(*held) * f64::from(*held);
+        }
+        sum * sum / (held.len() as f64 * squares)
+    }
+
+    #[test]
+    fn one_channel_alone_gets_two_thirds() {
+        let mut budget = Budget::new(64 * MIB, 16_384, PACKET);
+        let mut held = [0];
+        settle(&mut budget, &mut held);
+        let shared = u64::from(held[0]) * 100 / (56 * MIB);
+        assert!((65..=67).contains(&shared), "{shared} %");
+    }
+
+    #[test]
+    fn busy_channels_get_equal_shares_within_the_limit() {
+        for n in [2, 10, 1000] {
+            let mut budget = Budget::new(64 * MIB, 16_384, PACKET);
+            let mut held = vec![0; n];
+            settle(&mut budget, &mut held);
+            let sum: u64 = held.iter().map(|held| u64::from(*held)).sum();
+            assert!(jain(&held) > 0.95, "{n}: {}", jain(&held));
+            assert!((36 * MIB..=64 * MIB).contains(&sum), "{n}: {sum}");
+        }
+    }
+
+    #[test]
+    fn late_comers_take_their_shares_from_one_who_had_it_all() {
+        let mut budget = Budget::new(64 * MIB, 16_384, PACKET);
+        let mut held = vec![0; 100];
+        settle(&mut budget, &mut held[..1]);
+        let alone = held[0];
+        settle(&mut budget, &mut held);
+        assert!(held[0] < alone / 20);
+        assert!(jain(&held) > 0.95, "{}", jain(&held));
+    }
+
+    #[test]
+    fn ten_thousand_idle_channels_leave_a_third_for_the_busy_one() {
+        let mut budget = Budget::new(64 * MIB, 16_384, PACKET);
+        for nth in 1..=10_000 {
+            let start = budget.start(nth, 256 * 1024);
+            assert!(start >= 512);
+            budget.change(0, start);
+        }
+        assert!(budget.free() > 56 * MIB / 3, "{} MiB", budget.free() / MIB);
+        assert!(u64::from(budget.room(512, 1)) > 12 * MIB);
+    }
+
+    #[test]
+    fn a_used_up_budget_still_gives_every_channel_its_floor() {
+        let mut budget = Budget::new(MIB, 64, PACKET);
+        settle(&mut budget, &mut [0; 10]);
+        budget.set_limit(0);
+        assert_eq!(budget.free(), 0);
+        assert_eq!(budget.start(11, 256 * 1024), 2048);
+        assert_eq!(budget.room(0, 10), 2048);
+        assert!(
+            budget.room(50_000, 10) < 50_000,
+            "a large window is not refilled before it is down"
+        );
+    }
+
+    #[test]
+    fn what_is_given_back_is_free_again() {
+        let mut budget = Budget::new(MIB, 64, PACKET);
+        budget.change(0, 100_000);
+        budget.change(100_000, 40_000);
+        budget.change(40_000, 0);
+        assert_eq!(budget.used(), 0);
+    }
+
+    #[test]
+    fn the_busy_of_this_second_and_the_last_are_counted_once_each() {
+        let mut busy = Busy::new();
+        let mut paces = [Pace::new(); 3];
+        for now in [5000, 5010] {
+            for pace in &mut paces {
+                busy.note(pace, now);
+            }
+        }
+        assert_eq!(busy.count(), 3);
+        busy.note(&mut paces[0], 6999);
+        assert_eq!(busy.count(), 3);
+        busy.note(&mut paces[0], 7000);
+        assert_eq!(busy.count(), 1);
+        busy.note(&mut paces[1], 60_000);
+        assert_eq!(busy.count(), 1);
+    }
+
+    #[test]
+    fn a_limiting_window_doubles_each_round_trip_until_the_path_limits() {
+        let (mut pace, rtt, per_round_trip) = (Pace::new(), 200, 25 << 20);
+        let mut now = 1_000_000;
+        pace.note(1, now, rtt);
+        let mut rounds = 0;
+        while pace.target(256 << 10) < 2 * per_round_trip {
+            let window = pace.target(256 << 10).min(per_round_trip);
+            now += u64::from(rtt);
+            pace.note(window, now, rtt);
+            rounds += 1;
+        }
+        assert_eq!(rounds, 8);
+        for _ in 0..100 {
+            now += u64::from(rtt);
+            pace.note(per_round_trip, now, rtt);
+        }
+        assert_eq!(pace.target(0), 2 * per_round_trip, "and stays there");
+    }
+
+    #[test]
+    fn bytes_of_part_of_a_round_trip_are_added_up() {
+        let mut pace = Pace::new();
+        pace.note(0, 1000, 20);
+        for now in 1001..=1020 {
+            pace.note(1000, now, 20);
+        }
+        assert_eq!(pace.target(0), 40_000);
+    }
+
+    #[test]
+    fn a_pause_costs_an_eighth_not_everything() {
+        let mut pace = Pace::new();
+        pace.note(0, 1000, 20);
+        pace.note(80_000, 1020, 20);
+        assert_eq!(pace.target(0), 160_000);
+        pace.note(1, 60_000, 20);
+        assert_eq!(pace.target(0), 140_000);
+    }
+
+    #[test]
+    fn a_clock_past_49_days_measures_as_before() {
+        let mut pace = Pace::new();
+        let wrap = u64::from(u32::MAX);
+        pace.note(0, wrap - 10, 20);
+        pace.note(1000, wrap + 10, 20);
+        assert_eq!(pace.target(0), 2000);
+    }
+
+    #[test]
+    fn the_least_recent_round_trip_counts_and_an_old_one_is_forgotten() {
+        let mut round_trip = RoundTrip::new();
+        assert_eq!(round_trip.least_ms(), ASSUMED_ROUND_TRIP_MS);
+        round_trip.note(0);
+        assert_eq!(round_trip.least_ms(), 1);
+        for _ in 0..ROUND_TRIPS_KEPT {
+            round_trip.note(150);
+        }
+        round_trip.note(170);
+        assert_eq!(round_trip.least_ms(), 150);
+    }
+}
