@@ -194,10 +194,13 @@ fn a_server_that_goes_away_ends_the_tunnel() {
     sessions.into_iter().for_each(|pid| adit_interop_tests::child::send(pid, Signal::KILL));
     let finished = client.finish();
     assert_eq!(finished.code, Some(255), "{finished:?}");
-    assert!(
-        finished.stderr.contains("Connection to 127.0.0.1 closed by remote host."),
-        "{finished:?}"
-    );
+    // Which of these it is depends on who notices first, the reader or the writer.
+    let words = [
+        "Connection to 127.0.0.1 closed by remote host.",
+        "Connection reset by peer",
+        "Broken pipe",
+    ];
+    assert!(words.iter().any(|text| finished.stderr.contains(text)), "{finished:?}");
 }
 
 #[test]
