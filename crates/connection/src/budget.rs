@@ -2,7 +2,7 @@
 //! Touches: counts of bytes, milliseconds passed in.   Never: a clock, messages, a single channel's books.
 //! Invariants: what all channels hold stays within the limit; every channel may always hold `floor`.
 //! Errors: none.   Allocates: never.
-//! Proved by: `tests` below, `pair`.
+//! Proved by: `tests` below, `pair`, `path`.
 //!
 //! Grants are never taken back, they are given late: a channel whose room has shrunk gets its next adjust
 //! only once it holds less than that room.
