@@ -32,8 +32,10 @@ pub enum Blocked {
 pub struct Sendable {
     /// `byte 94 · uint32 recipient channel · uint32 0`: the length goes into the last four bytes.
     pub header: [u8; 9],
-    /// Most bytes of data; at least 1.
+    /// Most bytes of data in one message; at least 1.
     pub max: usize,
+    /// Most bytes of data in all messages, until the peer takes more; at least `max`.
+    pub window: usize,
 }
 
 impl Sendable {
@@ -73,7 +75,11 @@ impl Connection {
         }
         match live.send_window.left().min(live.peer_max_packet).min(self.config.max_packet) {
             0 => Err(Blocked::Window),
-            max => Ok(Sendable { header: data_header(live.peer.0), max: max as usize }),
+            max => Ok(Sendable {
+                header: data_header(live.peer.0),
+                max: max as usize,
+                window: live.send_window.left() as usize,
+            }),
         }
     }
 

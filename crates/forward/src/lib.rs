@@ -1,1 +1,24 @@
-//! Placeholder.
+//! Port forwarding: what the user asks for, what a proxy client asks for, and the forwarder that does it.
+//! Touches: strings and bytes from the user, the configuration and local programs.   Never: config files, terminals.
+//! Invariants: a parser never reads past what belongs to it; the rest stays the caller's.
+//! Errors: [`spec::SpecError`], [`Refusal`].   Allocates: strings of the specification or the request, all bounded.
+//! Proved by: `tests` in each module.
+#![forbid(unsafe_code)]
+
+mod dynamic;
+mod dynamic_request;
+mod forwarder;
+mod http_connect;
+pub mod listen;
+mod permit;
+mod remote;
+mod socks;
+pub mod spec;
+
+pub use dynamic_request::{
+    BUFFER_LIMIT, DynamicRequest, Failure, Fed, MAX_HOST, Protocol, ProxyTarget, Refusal, Step,
+};
+pub use forwarder::{ForwardOptions, Forwarder, Notice};
+pub use listen::{BindFailure, ListenOptions, os_words};
+pub use permit::{PermitError, PermitRemoteOpen};
+pub use spec::{Bind, Direction, ForwardSpec, Listen, ListenOn, SpecError, Target};

@@ -1,0 +1,22 @@
+//! The primitives that come from either of two families of crates, under one set of names.
+//! Touches: feature flags.   Never: SSH.
+//! Invariants: what `ring_backend` offers, `portable` offers with the same signatures.
+//! Errors: those of the two.   Allocates: those of the two.
+//! Proved by: the same tests with either feature, `cipher::tests` for one against the other.
+//!
+//! | name | ring | portable |
+//! |---|---|---|
+//! | `Gcm` | ring | aes-gcm |
+//! | `ChaChaPoly` | ring | chacha20, poly1305 |
+//! | `nist`: ECDH and ECDSA on P-256 and P-384 | ring | p256, p384 |
+//! | `system_random` | ring | getrandom |
+
+#[cfg(feature = "portable")]
+pub(crate) mod portable;
+#[cfg(all(feature = "ring", any(test, not(feature = "portable"))))]
+pub(crate) mod ring_backend;
+
+#[cfg(feature = "portable")]
+pub(crate) use portable::{ChaChaPoly, Gcm, nist, system_random};
+#[cfg(not(feature = "portable"))]
+pub(crate) use ring_backend::{ChaChaPoly, Gcm, nist, system_random};

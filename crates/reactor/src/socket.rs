@@ -1,0 +1,284 @@
+//! Sockets of every kind behind one face: TCP, unix, and a pair of descriptors such as stdin and stdout.
+//! Touches: non-blocking descriptors.   Never: what is carried, when to read.
+//! Invariants: registered once, for reading and writing; a descriptor made non-blocking here is set back.
+//! Errors: `io::Error` as the kernel gave it.   Allocates: never.
+//! Proved by: `tests` below.
+
+use mio::event::Source;
+use mio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use mio::unix::SourceFd;
+use mio::{Interest, Registry, Token};
+use rustix::fs::OFlags;
+use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::net::{Shutdown, SocketAddr};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
+
+/// Two descriptors that make one stream: what is read comes from the first, what is written goes to the second.
+#[derive(Debug)]
+pub struct Pair {
+    input: OwnedFd,
+    /// None once the writing end was shut.
+    output: Option<OwnedFd>,
+    restore: [(OFlags, bool); 2],
+}
+
+impl Pair {
+    /// Takes the descriptors and makes them non-blocking, where the kind of file allows waiting at all.
+    ///
+    /// # Errors
+    /// Those of `fcntl`.
+    pub fn new(input: OwnedFd, output: OwnedFd) -> io::Result<Self> {
+        let flags = [set_nonblocking(input.as_fd())?, set_nonblocking(output.as_fd())?];
+        Ok(Self { input, output: Some(output), restore: flags })
+    }
+}
+
+impl Drop for Pair {
+    fn drop(&mut self) {
+        // The descriptions may be shared with a shell that expects them to block.
+        let ends = [Some(self.input.as_fd()), self.output.as_ref().map(AsFd::as_fd)];
+        for (end, (flags, changed)) in ends.into_iter().zip(self.restore) {
+            if let (Some(fd), true) = (end, changed) {
+                let _ = rustix::fs::fcntl_setfl(fd, flags);
+            }
+        }
+    }
+}
+
+/// Gives the flags found and whether they were changed.
+fn set_nonblocking(fd: BorrowedFd<'_>) -> io::Result<(OFlags, bool)> {
+    let flags = rustix::fs::fcntl_getfl(fd)?;
+    if !flags.contains(OFlags::NONBLOCK) {
+        rustix::fs::fcntl_setfl(fd, flags | OFlags::NONBLOCK)?;
+    }
+    Ok((flags, !flags.contains(OFlags::NONBLOCK)))
+}
+
+/// A connected stream.
+#[derive(Debug)]
+pub enum Socket {
+    /// TCP.
+    Tcp(TcpStream),
+    /// Unix domain.
+    Unix(UnixStream),
+    /// Two descriptors.
+    Pair(Pair),
+}
+
+impl Socket {
+    /// Takes a connected unix socket of the standard library's.
+    ///
+    /// # Errors
+    /// Those of `fcntl`.
+    pub fn unix(stream: std::os::unix::net::UnixStream) -> io::Result<Self> {
+        stream.set_nonblocking(true)?;
+        Ok(Self::Unix(UnixStream::from_std(stream)))
+    }
+
+    /// Registers for reading and writing; true when the kernel cannot wait for it because it never blocks.
+    pub(crate) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<bool> {
+        let both = Interest::READABLE | Interest::WRITABLE;
+        match self {
+            Self::Tcp(stream) => registry.register(stream, token, both).map(|()| false),
+            Self::Unix(stream) => registry.register(stream, token, both).map(|()| false),
+            Self::Pair(pair) => register_pair(pair, registry, token),
+        }
+    }
+
+    pub(crate) fn deregister(&mut self, registry: &Registry) {
+        // Closing the descriptor would do; this only fails when it was never registered.
+        let _ = match self {
+            Self::Tcp(stream) => registry.deregister(stream),
+            Self::Unix(stream) => registry.deregister(stream),
+            Self::Pair(pair) => {
+                if let Some(output) = &pair.output {
+                    let _ = registry.deregister(&mut SourceFd(&output.as_raw_fd()));
+                }
+                registry.deregister(&mut SourceFd(&pair.input.as_raw_fd()))
+            }
+        };
+    }
+
+    /// `readv(2)`
+    pub(crate) fn readv(&mut self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => stream.read_vectored(bufs),
+            Self::Unix(stream) => stream.read_vectored(bufs),
+            Self::Pair(pair) => Ok(rustix::io::readv(&pair.input, bufs)?),
+        }
+    }
+
+    /// `writev(2)`
+    pub(crate) fn writev(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => stream.write_vectored(bufs),
+            Self::Unix(stream) => stream.write_vectored(bufs),
+            Self::Pair(Pair { output: Some(output), .. }) => Ok(rustix::io::writev(output, bufs)?),
+            Self::Pair(_) => Err(io::ErrorKind::BrokenPipe.into()),
+        }
+    }
+
+    /// Ends the writing half; the peer reads end of file.
+    pub(crate) fn shutdown_write(&mut self) -> io::Result<()> {
+        match self {
+            Self::Tcp(stream) => stream.shutdown(Shutdown::Write),
+            Self::Unix(stream) => stream.shutdown(Shutdown::Write),
+            Self::Pair(pair) => {
+                pair.output = None;
+                Ok(())
+            }
+        }
+    }
+
+    /// Makes the peer see a reset rather than an orderly end when the socket is dropped.
+    pub(crate) fn abort(&self) {
+        if let Self::Tcp(stream) = self {
+            let _ = socket2::SockRef::from(stream).set_linger(Some(std::time::Duration::ZERO));
+        }
+    }
+
+    /// The address at the other end, for TCP.
+    pub fn peer_addr(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(stream) => stream.peer_addr().ok(),
+            _ => None,
+        }
+    }
+
+    /// The address at this end, for TCP.
+    pub fn local_addr(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(stream) => stream.local_addr().ok(),
+            _ => None,
+        }
+    }
+}
+
+fn register_pair(pair: &Pair, registry: &Registry, token: Token) -> io::Result<bool> {
+    let mut never_blocks = register_end(&pair.input, Interest::READABLE, registry, token)?;
+    if let Some(output) = &pair.output {
+        never_blocks |= register_end(output, Interest::WRITABLE, registry, token)?;
+    }
+    Ok(never_blocks)
+}
+
+fn register_end(
+    fd: &OwnedFd,
+    interest: Interest,
+    registry: &Registry,
+    token: Token,
+) -> io::Result<bool> {
+    match SourceFd(&fd.as_raw_fd()).register(registry, token, interest) {
+        Ok(()) => Ok(false),
+        // epoll refuses regular files and /dev/null: they are always ready.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(true),
+        Err(error) => Err(error),
+    }
+}
+
+/// A listening socket.
+#[derive(Debug)]
+pub enum Listener {
+    /// TCP.
+    Tcp(TcpListener),
+    /// Unix domain; its path is removed when it is dropped.
+    Unix(UnixListener, PathBuf),
+}
+
+impl Listener {
+    /// Takes a listening TCP socket of the standard library's.
+    ///
+    /// # Errors
+    /// Those of `fcntl`.
+    pub fn tcp(listener: std::net::TcpListener) -> io::Result<Self> {
+        listener.set_nonblocking(true)?;
+        Ok(Self::Tcp(TcpListener::from_std(listener)))
+    }
+
+    /// Takes a listening unix socket of the standard library's, and the path to remove in the end.
+    ///
+    /// # Errors
+    /// Those of `fcntl`.
+    pub fn unix(listener: std::os::unix::net::UnixListener, path: PathBuf) -> io::Result<Self> {
+        listener.set_nonblocking(true)?;
+        Ok(Self::Unix(UnixListener::from_std(listener), path))
+    }
+
+    pub(crate) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        match self {
+            Self::Tcp(listener) => registry.register(listener, token, Interest::READABLE),
+            Self::Unix(listener, _) => registry.register(listener, token, Interest::READABLE),
+        }
+    }
+
+    pub(crate) fn accept(&self) -> io::Result<Socket> {
+        match self {
+            Self::Tcp(listener) => {
+                let (stream, _) = listener.accept()?;
+                // A key press must not wait for a full segment.
+                let _ = stream.set_nodelay(true);
+                Ok(Socket::Tcp(stream))
+            }
+            Self::Unix(listener, _) => listener.accept().map(|(stream, _)| Socket::Unix(stream)),
+        }
+    }
+
+    /// The bound address, for TCP.
+    pub fn local_addr(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(listener) => listener.local_addr().ok(),
+            Self::Unix(..) => None,
+        }
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        if let Self::Unix(_, path) = self {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::fd::AsFd;
+
+    fn nonblocking(fd: impl AsFd) -> bool {
+        rustix::fs::fcntl_getfl(fd).unwrap().contains(OFlags::NONBLOCK)
+    }
+
+    #[test]
+    fn a_pair_reads_one_end_writes_the_other_and_restores_both() {
+        let (their_read, our_write) = std::os::unix::net::UnixStream::pair().unwrap();
+        let (our_read, their_write) = std::os::unix::net::UnixStream::pair().unwrap();
+        let kept = our_read.try_clone().unwrap();
+        let mut socket = Socket::Pair(Pair::new(our_read.into(), our_write.into()).unwrap());
+        assert!(nonblocking(&kept));
+
+        (&their_write).write_all(b"in").unwrap();
+        let mut buf = [0; 8];
+        assert_eq!(socket.readv(&mut [IoSliceMut::new(&mut buf)]).unwrap(), 2);
+        assert_eq!(socket.writev(&[IoSlice::new(b"out")]).unwrap(), 3);
+        socket.shutdown_write().unwrap();
+        let mut text = String::new();
+        (&their_read).read_to_string(&mut text).unwrap();
+        assert_eq!(text, "out");
+        assert_eq!(
+            socket.writev(&[IoSlice::new(b"more")]).unwrap_err().kind(),
+            io::ErrorKind::BrokenPipe
+        );
+        drop(socket);
+        assert!(!nonblocking(&kept));
+    }
+
+    #[test]
+    fn a_regular_file_is_always_ready() {
+        let poll = mio::Poll::new().unwrap();
+        let file = || OwnedFd::from(std::fs::File::open("/dev/null").unwrap());
+        let mut socket = Socket::Pair(Pair::new(file(), file()).unwrap());
+        assert!(socket.register(poll.registry(), Token(1)).unwrap());
+    }
+}
