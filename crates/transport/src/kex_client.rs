@@ -2,7 +2,7 @@
 //! Touches: the server's answers, its host key, its signature.   Never: whether the key is trusted: the driver says.
 //! Invariants: a host key is shown only once it has signed this exchange; at a rekey it is the one shown before.
 //! Errors: `InvalidMessage`, `Violation`, `KexFailure`.   Allocates: public values, the host key.
-//! Proved by: `tests/pair.rs`, `tests/violations.rs`, `tests/openssh.rs`.
+//! Proved by: `tests::kex`, `tests::rekey`, `tests/openssh.rs`.
 
 use adit_crypto::{DhGroup, Ephemeral, KexShape, PublicKey};
 use adit_wire::Message;

@@ -2,7 +2,7 @@
 //! Touches: the client's values, the host keys behind their trait.   Never: key files.
 //! Invariants: what is signed is H of this exchange, and nothing else.
 //! Errors: `InvalidMessage`, `Violation`, `KexFailure`.   Allocates: public values, the answer.
-//! Proved by: `tests/pair.rs`, `tests/violations.rs`.
+//! Proved by: `tests::kex`, `tests::rekey`, `tests/openssh.rs`.
 
 use alloc::sync::Arc;
 

@@ -2,7 +2,7 @@
 //! Touches: key exchange payloads, the sending direction's keys.   Never: the gate, timers, the host key's trust.
 //! Invariants: sending keys switch with our NEWKEYS, receiving keys with theirs; a state is left only by consuming it.
 //! Errors: `InvalidMessage`, `Violation`, `Incompatible`, `KexFailure`.   Allocates: KEXINITs and public values.
-//! Proved by: `tests/pair.rs`, `tests/rekey.rs`, `tests/violations.rs`.
+//! Proved by: `tests::pair`, `tests::negotiation`, `tests::rekey`, `tests::violations`.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;

@@ -2,7 +2,7 @@
 //! Touches: identifications, KEXINIT payloads, the shared secret.   Never: messages.
 //! Invariants: the session id is the first exchange hash and never changes; key material is zeroized.
 //! Errors: none.   Allocates: the hash's input.
-//! Proved by: `tests/pair.rs`: two sides that differ in a byte of the hash do not agree.
+//! Proved by: `tests::kex` (one byte changed in a hashed line), `tests/openssh.rs`.
 
 use alloc::vec::Vec;
 

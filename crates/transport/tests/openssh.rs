@@ -17,7 +17,7 @@ use adit_crypto::{
     CipherAlgorithm, KexAlgorithm, KeyAlgorithm, MacAlgorithm, SignatureAlgorithm, SigningKey,
     SystemRandom,
 };
-use adit_transport::{Config, HostKeys, Incoming, RekeyLimits, SignFailed, Transport};
+use adit_transport::{Config, HostKeys, Incoming, SignFailed, Transport};
 use adit_wire::transport::{ServiceAccept, ServiceRequest};
 use adit_wire::{Field, Message};
 
@@ -186,10 +186,11 @@ fn visits(config: &Path, client: Config) {
     let mut link = Link::new(stream, client);
     link.wait_for_keys();
     link.send(&ServiceRequest { service_name: "ssh-userauth" });
-    link.wait(|link, incoming| match incoming {
-        Incoming::ServiceAccept(name) => Some(assert_eq!(link.rx.bytes(name), b"ssh-userauth")),
+    let accepted = link.wait(|link, incoming| match incoming {
+        Incoming::ServiceAccept(name) => Some(link.rx.bytes(name).to_vec()),
         _ => None,
     });
+    assert_eq!(accepted, b"ssh-userauth");
     log_in(&mut link);
     link.rekey();
     link.rekey();
@@ -203,10 +204,11 @@ fn visits(config: &Path, client: Config) {
     assert_eq!(link.transport.counters().key_exchanges, 4);
     if link.transport.peer_answers_pings() {
         assert!(link.transport.ping(b"hello", &mut link.tx));
-        link.wait(|link, incoming| match incoming {
-            Incoming::Pong(data) => Some(assert_eq!(link.rx.bytes(data), b"hello")),
+        let answer = link.wait(|link, incoming| match incoming {
+            Incoming::Pong(data) => Some(link.rx.bytes(data).to_vec()),
             _ => None,
         });
+        assert_eq!(answer, b"hello");
     }
 }
 
@@ -227,10 +229,11 @@ fn log_in(link: &mut Link<UnixStream>) {
     signature.expect("our key works").as_slice().encode(&mut request);
     link.transport.send(&request, &mut link.tx).expect("keys are in use");
     link.flush();
-    link.wait(|link, incoming| match incoming {
-        Incoming::Packet(span) => Some(assert_eq!(link.rx.bytes(span), [52], "logged in")),
+    let answer = link.wait(|link, incoming| match incoming {
+        Incoming::Packet(span) => Some(link.rx.bytes(span).to_vec()),
         _ => None,
     });
+    assert_eq!(answer, [52], "logged in");
     link.transport.authenticated();
 }
 
@@ -372,8 +375,7 @@ fn openssh_changes_keys_when_it_wants_to() {
     }
     let (stream, _running) = ssh(&["RekeyLimit=16K".into()]);
     let host_keys = Arc::new(OneKey(SigningKey::ed25519(&[3; 32])));
-    let rekey = RekeyLimits::default();
-    let mut link = Link::new(stream, Config { rekey, ..Config::server(host_keys) });
+    let mut link = Link::new(stream, Config::server(host_keys));
     link.wait_for_keys();
     link.wait(|_, incoming| matches!(incoming, Incoming::ServiceRequest(_)).then_some(()));
     link.send(&ServiceAccept { service_name: "ssh-userauth" });
