@@ -7,7 +7,7 @@ use adit_wire::transport::KexInit;
 use adit_wire::{Message, NameList};
 
 use super::{Pair, Seen, Side, clear, client, encoded, server};
-use crate::{Config, Error, Incompatible, List, Role};
+use crate::{Config, Error, Incompatible, List, Role, Violation};
 
 const METHODS: [KexAlgorithm; 2] = [KexAlgorithm::Curve25519Sha256, KexAlgorithm::EcdhSha2Nistp256];
 
@@ -93,6 +93,18 @@ fn a_server_passes_over_one_wrong_guess_and_no_more() {
     assert!(server.take_output().windows(11).any(|bytes| bytes == b"ssh-ed25519"), "it answers");
     let server = server_after(&[&follows, &wrong, &wrong]);
     assert_eq!(server.error().unwrap().reason(), Some(3));
+}
+
+#[test]
+fn a_client_passes_over_a_servers_wrong_guess_whatever_its_number() {
+    let mut client = Side::new(client(), 1);
+    client.receive(b"SSH-2.0-x\r\n");
+    let kex = "ecdh-sha2-nistp256,curve25519-sha256";
+    client.receive(&clear(&encoded(&kexinit(kex, "ssh-ed25519", true))));
+    client.receive(&clear(&[33]));
+    assert_eq!(client.error(), None);
+    client.receive(&clear(&[33]));
+    assert_eq!(client.error(), Some(Violation::UnexpectedKexMessage(33).into()));
 }
 
 #[test]
