@@ -45,9 +45,10 @@ pub(crate) fn sign(algorithm: &str, public_key: &[u8], data: &[u8]) -> Vec<u8> {
     })
 }
 
+/// Whatever the signature says it is: its name is for the server to hold against the request.
 pub(crate) fn verify(check: &SignatureCheck<'_>) -> bool {
     let mut reader = Reader::new(check.signature);
-    reader.string() == Ok(check.algorithm.signature.as_bytes())
+    reader.string().is_ok()
         && reader.string() == Ok(&mark(check.public_key, check.data))
         && reader.finish().is_ok()
 }

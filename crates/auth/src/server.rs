@@ -258,15 +258,13 @@ impl Server {
         }
     }
 
-    /// Some clients ask again before each method.
+    /// Some clients ask again before each method; like a request that abandons open questions.
     fn service_request(&mut self, message: ServiceRequest<'_>) -> Result<(), Violation> {
         if message.service_name != USERAUTH_SERVICE {
             return Err(Violation::ServiceNotAvailable);
         }
         self.outbox.push(|out| ServiceAccept { service_name: USERAUTH_SERVICE }.encode(out));
-        if let State::Service = self.state {
-            self.state = State::Request;
-        }
+        self.state = State::Request;
         Ok(())
     }
 
@@ -280,8 +278,6 @@ impl Server {
             return Err(Violation::UserChanged);
         }
         login.progress.request()?;
-        // Whatever was asked before is abandoned. RFC 4252 §5.1.
-        self.state = State::Request;
         self.attempt(&message)
     }
 
@@ -306,6 +302,7 @@ impl Server {
         Ok(())
     }
 
+    /// Goes to the state of a new attempt; questions of an old one are abandoned. RFC 4252 §5.1.
     fn attempt(&mut self, message: &UserauthRequest<'_>) -> Result<(), Violation> {
         let hostbound = message.method_name == crate::publickey::HOSTBOUND;
         let method = if hostbound {

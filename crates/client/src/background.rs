@@ -12,7 +12,7 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Command, ExitCode};
 
 /// Tells the second process that it is one. Its stdin is the socket: a descriptor every process has.
 const MARK: &str = "ADIT_BACKGROUND";
@@ -72,4 +72,3 @@ impl Background {
         Ok(())
     }
 }
-

@@ -85,7 +85,9 @@ impl Policy {
     /// What the files say about the server.
     pub(crate) fn known(&self, name: HostName) -> Option<KnownHosts> {
         let known = KnownHosts::load(name, self.files())
-            .map_err(|broken| error!("{}: {}", broken.file.display(), adit_forward::os_words(&broken.error)))
+            .map_err(|broken| {
+                error!("{}: {}", broken.file.display(), adit_forward::os_words(&broken.error))
+            })
             .ok()?;
         for skipped in known.skipped() {
             debug!("{}:{}: {}", skipped.place.file.display(), skipped.place.line, skipped.reason);
@@ -95,7 +97,8 @@ impl Policy {
 
     /// Judges `key`, a plain key blob.
     pub(crate) fn check(&self, server: &Server, key: &[u8], prompter: &Prompter) -> Trust {
-        let loopback = server.address.is_some_and(|address| address.ip().to_canonical().is_loopback());
+        let loopback =
+            server.address.is_some_and(|address| address.ip().to_canonical().is_loopback());
         if self.trust_localhost && loopback {
             debug!("Forcing accepting of host key for loopback/localhost.");
             return Trust::Full;
@@ -237,7 +240,10 @@ impl Check<'_> {
         error!("The {} host key for {} is marked as revoked.", self.type_name(), self.name);
         error!("This could mean that a stolen key is being used to impersonate this host.");
         if self.policy.strict != Strict::No {
-            error!("Host key for {} was revoked and you have requested strict checking.", self.name);
+            error!(
+                "Host key for {} was revoked and you have requested strict checking.",
+                self.name
+            );
             return Trust::Refused;
         }
         Trust::Crippled
@@ -262,7 +268,10 @@ impl Check<'_> {
         error!("Offending {offending} key in {file}:{}", entry.place.line);
         error!("  remove with:\n  ssh-keygen -f \"{file}\" -R \"{}\"", self.name);
         if self.policy.strict != Strict::No {
-            error!("Host key for {} has changed and you have requested strict checking.", self.name);
+            error!(
+                "Host key for {} has changed and you have requested strict checking.",
+                self.name
+            );
             return Trust::Refused;
         }
         Trust::Crippled

@@ -30,8 +30,8 @@ pub(crate) enum Echo {
 pub(crate) struct Prompter {
     /// Nobody is to be asked (`BatchMode`).
     pub(crate) batch: bool,
-    /// Becomes readable when a signal came that ends the program.
-    pub(crate) interrupt: Option<OwnedFd>,
+    /// Become readable when a signal came that ends the program.
+    pub(crate) interrupts: Vec<OwnedFd>,
 }
 
 impl Prompter {
@@ -82,10 +82,10 @@ impl Prompter {
     /// Waits for input; nothing when a signal came first.
     fn wait_for(&self, terminal: BorrowedFd<'_>) -> Option<()> {
         let mut fds = vec![PollFd::from_borrowed_fd(terminal, PollFlags::IN)];
-        fds.extend(self.interrupt.as_ref().map(|fd| PollFd::new(fd, PollFlags::IN)));
+        fds.extend(self.interrupts.iter().map(|fd| PollFd::new(fd, PollFlags::IN)));
         loop {
             match poll(&mut fds, None) {
-                Ok(_) if fds.get(1).is_some_and(|fd| !fd.revents().is_empty()) => return None,
+                Ok(_) if fds[1..].iter().any(|fd| !fd.revents().is_empty()) => return None,
                 Ok(_) if !fds[0].revents().is_empty() => return Some(()),
                 Ok(_) | Err(rustix::io::Errno::INTR) => {}
                 Err(_) => return None,
@@ -149,15 +149,24 @@ impl Askpass {
     }
 
     fn ask(&self, text: &str) -> Option<Zeroizing<String>> {
-        let child = Command::new(&self.program).arg(text).stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
+        let child = Command::new(&self.program)
+            .arg(text)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn();
         let mut output = match child.and_then(std::process::Child::wait_with_output) {
             Ok(output) => output,
             Err(error) => {
-                crate::log::error!("ssh_askpass: exec({}): {}", self.program, adit_forward::os_words(&error));
+                crate::log::error!(
+                    "ssh_askpass: exec({}): {}",
+                    self.program,
+                    adit_forward::os_words(&error)
+                );
                 return None;
             }
         };
-        let line = output.stdout.split(|byte| matches!(byte, b'\n' | b'\r')).next().unwrap_or_default();
+        let line =
+            output.stdout.split(|byte| matches!(byte, b'\n' | b'\r')).next().unwrap_or_default();
         let answer = String::from_utf8(line.to_vec()).ok().map(Zeroizing::new);
         output.stdout.zeroize();
         answer.filter(|_| output.status.success())
@@ -198,6 +207,6 @@ mod tests {
 
     #[test]
     fn nobody_is_asked_in_batch_mode() {
-        assert_eq!(Prompter { batch: true, interrupt: None }.ask("?", Echo::On), None);
+        assert_eq!(Prompter { batch: true, interrupts: Vec::new() }.ask("?", Echo::On), None);
     }
 }

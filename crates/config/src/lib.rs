@@ -1,1 +1,41 @@
-//! Placeholder.
+//! ssh_config's keywords, their values and what is in force when nothing is said. ssh_config(5).
+//! Touches: strings.   Never: files, sockets, the terminal; the environment only through [`tokens::Surroundings`].
+//! Invariants: one table says what every keyword means here; nothing is read and then ignored without a word.
+//! Errors: [`ConfigError`], in ssh's words.   Allocates: the values.
+//! Proved by: `tests` in each module.
+//!
+//! ```
+//! use adit_config::{AlgorithmSet, Algorithms, Partial, Source};
+//!
+//! static SET: AlgorithmSet = AlgorithmSet { supported: &["one", "two"], default: &["one"] };
+//! static ALGORITHMS: Algorithms =
+//!     Algorithms { ciphers: SET, macs: SET, kex: SET, signatures: SET, ca_signatures: SET };
+//!
+//! let mut partial = Partial::new(&ALGORITHMS);
+//! partial.line("Port=2222", &Source::CommandLine)?;
+//! partial.line("Ciphers +two", &Source::CommandLine)?;
+//! partial.line("Port 22", &Source::CommandLine)?; // The first value wins.
+//! let options = partial.with_defaults()?;
+//! assert_eq!((options.port, options.ciphers), (2222, vec!["one", "two"]));
+//! # Ok::<(), adit_config::ConfigError>(())
+//! ```
+#![forbid(unsafe_code)]
+
+pub mod algorithms;
+mod client;
+pub mod destination;
+mod error;
+pub mod keywords;
+pub mod pattern;
+mod table;
+pub mod tokens;
+pub mod types;
+mod value;
+mod words;
+
+pub use algorithms::{AlgorithmSet, Algorithms};
+pub use client::Partial;
+pub use destination::Destination;
+pub use error::{ConfigError, Note, Source};
+pub use keywords::{KEYWORDS, Keyword, Options, Row, Status};
+pub use tokens::{Surroundings, Tokens};

@@ -94,3 +94,195 @@ impl Connection {
         matches!(self.table.get(channel), Some(Entry::Live(live)) if live.send == SendHalf::Closed)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::Blocked;
+    use crate::script::{Script, THEIRS, confirmation, direct};
+    use adit_wire::channel::ChannelOpenFailure;
+
+    fn eof(channel: Channel) -> ChannelEof {
+        ChannelEof { recipient_channel: channel.number().0 }
+    }
+
+    fn close(channel: Channel) -> ChannelClose {
+        ChannelClose { recipient_channel: channel.number().0 }
+    }
+
+    const OUR_EOF: ChannelEof = ChannelEof { recipient_channel: THEIRS };
+    const OUR_CLOSE: ChannelClose = ChannelClose { recipient_channel: THEIRS };
+
+    #[test]
+    fn their_eof_leaves_our_direction_open() {
+        let mut script = Script::client();
+        let channel = script.tcp();
+        assert_eq!(script.hear(&eof(channel)), Some(Event::Eof { channel }));
+        assert!(script.us.sendable(channel).is_ok());
+        script.expect_silence();
+    }
+
+    #[test]
+    fn our_eof_leaves_their_direction_open() {
+        let mut script = Script::client();
+        let channel = script.tcp();
+        script.us.send_eof(channel);
+        script.us.send_eof(channel);
+        script.expect(&OUR_EOF);
+        script.expect_silence();
+        for _ in 0..8 {
+            assert!(script.hear_data(channel, 32 << 10).is_some());
+        }
+        script.us.delivered(channel, 256 << 10, 0);
+        script.said();
+        assert_eq!(script.hear(&eof(channel)), Some(Event::Eof { channel }));
+    }
+
+    #[test]
+    fn eof_twice_says_nothing_new() {
+        let mut script = Script::client();
+        let channel = script.tcp();
+        assert_eq!(script.hear(&eof(channel)), Some(Event::Eof { channel }));
+        assert_eq!(script.hear(&eof(channel)), None);
+    }
+
+    #[test]
+    fn crossing_eofs_end_neither_side_before_close() {
+        let mut script = Script::client();
+        let channel = script.tcp();
+        script.us.send_eof(channel);
+        script.hear(&eof(channel));
+        assert_eq!(script.us.channels(), 1);
+        script.us.close(channel);
+        script.expect(&OUR_EOF);
+        script.expect(&OUR_CLOSE);
+        let closed = Event::Closed { channel, eof_seen: true };
+        assert_eq!(script.hear(&close(channel)), Some(closed));
+        assert_eq!(script.us.channels(), 0);
+        script.expect_silence();
+    }
+
+    #[test]
+    fn a_close_without_eof_is_told_from_an_end() {
+        let mut script = Script::client();
+        let (cut, ended) = (script.tcp(), script.tcp());
+        let expected = Event::Closed { channel: cut, eof_seen: false };
+        assert_eq!(script.hear(&close(cut)), Some(expected));
+        script.hear(&eof(ended));
+        let expected = Event::Closed { channel: ended, eof_seen: true };
+        assert_eq!(script.hear(&close(ended)), Some(expected));
+    }
+
+    #[test]
+    fn their_close_waits_for_ours_until_what_came_is_dealt_with() {
+        let mut script = Script::client();
+        let channel = script.tcp();
+        script.hear_data(channel, 1000);
+        script.hear(&close(channel));
+        script.expect_silence();
+        assert_eq!(script.us.sendable(channel), Err(Blocked::Closed));
+        script.us.send_eof(channel);
+        script.us.delivered(channel, 1000, 0);
+        script.expect_silence();
+        script.us.close(channel);
+        script.expect(&OUR_CLOSE);
+        script.us.close(channel);
+        script.expect_silence();
+        assert_eq!(script.us.channels(), 0);
+    }
+
+    #[test]
+    fn our_close_crossing_their_eof_gives_one_closed_event() {
+        let mut script = Script::client();
+        let channel = script.tcp();
+        script.us.close(channel);
+        assert_eq!(script.hear(&eof(channel)), None);
+        assert!(matches!(script.hear(&close(channel)), Some(Event::Closed { .. })));
+        script.expect(&OUR_CLOSE);
+        script.expect_silence();
+        assert_eq!(script.us.channels(), 0);
+    }
+
+    #[test]
+    fn close_twice_is_a_violation() {
+        let mut script = Script::client();
+        let channel = script.tcp();
+        script.hear(&close(channel));
+        assert_eq!(script.hear_badly(&close(channel)), Violation::AfterClose(channel.number()));
+    }
+
+    #[test]
+    fn eof_after_close_is_a_violation() {
+        let mut script = Script::client();
+        let channel = script.tcp();
+        script.hear(&close(channel));
+        assert_eq!(script.hear_badly(&eof(channel)), Violation::AfterClose(channel.number()));
+    }
+
+    #[test]
+    fn close_of_a_channel_gone_is_a_violation() {
+        let mut script = Script::client();
+        let channel = script.tcp();
+        script.us.close(channel);
+        script.hear(&close(channel));
+        assert_eq!(script.hear_badly(&close(channel)), Violation::UnknownChannel(channel.number()));
+    }
+
+    #[test]
+    fn an_open_given_up_is_closed_as_soon_as_it_is_confirmed() {
+        let mut script = Script::client();
+        let channel = script.us.open(&direct()).unwrap();
+        script.said();
+        script.us.close(channel);
+        script.expect_silence();
+        assert_eq!(script.us.sendable(channel), Err(Blocked::Closed));
+        assert_eq!(script.hear(&confirmation(channel, THEIRS, 1, 1)), None);
+        script.expect(&OUR_CLOSE);
+        assert_eq!(script.hear_data(channel, 100), None);
+        assert!(matches!(script.hear(&close(channel)), Some(Event::Closed { .. })));
+        assert_eq!((script.us.channels(), script.us.budget.used()), (0, 0));
+    }
+
+    #[test]
+    fn an_open_given_up_and_refused_is_gone() {
+        let mut script = Script::client();
+        let channel = script.us.open(&direct()).unwrap();
+        script.us.close(channel);
+        let failure = ChannelOpenFailure {
+            recipient_channel: channel.number().0,
+            reason_code: 2,
+            description: b"no",
+            language_tag: b"",
+        };
+        assert!(matches!(script.hear(&failure), Some(Event::OpenFailed { .. })));
+        assert_eq!((script.us.channels(), script.us.budget.used()), (0, 0));
+    }
+
+    #[test]
+    fn closing_frees_what_the_channel_held() {
+        let mut script = Script::client();
+        let channel = script.tcp();
+        script.hear_data(channel, 1000);
+        assert!(script.us.budget.used() > 0);
+        script.us.close(channel);
+        assert_eq!(script.us.budget.used(), 0);
+        script.us.delivered(channel, 1000, 0);
+        assert_eq!(script.us.budget.used(), 0);
+    }
+
+    #[test]
+    fn ten_thousand_opens_and_closes_leave_nothing_behind() {
+        let mut script = Script::client();
+        for round in 0..10_000 {
+            let channel = script.tcp();
+            script.us.send_eof(channel);
+            script.us.close(channel);
+            script.said();
+            script.said();
+            script.hear(&close(channel));
+            assert_eq!(channel.number().0, 0, "round {round}");
+        }
+        let script = script.us;
+        assert_eq!((script.channels(), script.peers.len(), script.budget.used()), (0, 0, 0));
+    }
+}

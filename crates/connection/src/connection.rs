@@ -4,7 +4,7 @@
 //! Errors: `Violation`.   Allocates: see the handlers.
 //! Proved by: `tests` below, those of each handler, `pair`.
 
-use crate::budget::{Budget, RoundTrip};
+use crate::budget::{Budget, Busy, RoundTrip};
 use crate::channel::Entry;
 use crate::event::Event;
 use crate::forward::Forwards;
@@ -66,6 +66,7 @@ pub struct Connection {
     /// The peer's numbers of offered and live channels.
     pub(crate) peers: BTreeSet<u32>,
     pub(crate) budget: Budget,
+    pub(crate) busy: Busy,
     pub(crate) round_trip: RoundTrip,
     pub(crate) out: Out,
     /// Global requests of ours.
@@ -88,6 +89,7 @@ impl Connection {
             table: Table::new(),
             peers: BTreeSet::new(),
             budget,
+            busy: Busy::new(),
             round_trip: RoundTrip::new(),
             out: Out::default(),
             pending: Pending::new(),
@@ -194,4 +196,81 @@ impl Out {
 /// A message, or what is wrong with it.
 pub(crate) fn decode<'a, M: Message<'a>>(payload: &'a [u8]) -> Result<M, Violation> {
     M::decode(payload).map_err(|error| Violation::Malformed { number: M::NUMBER, error })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::script::Script;
+    use adit_wire::global_request::GlobalRequest;
+    use adit_wire::number::{Layer, TABLE};
+    use adit_wire::{DecodeError, Rest};
+
+    #[test]
+    fn every_message_of_this_layer_has_a_handler_and_no_other_has() {
+        for number in 0..=255 {
+            let ours =
+                TABLE.iter().any(|row| row.number == number && row.layer == Layer::Connection);
+            let mut us = Script::client().us;
+            let unknown = us.handle(&[number]) == Err(Violation::UnknownMessage(number));
+            assert_eq!(unknown, !ours, "{number}");
+        }
+        assert_eq!(Script::client().us.handle(&[]), Err(Violation::UnknownMessage(0)));
+    }
+
+    #[test]
+    fn one_byte_more_after_any_message_is_malformed() {
+        // Those that end in a body of another shape are looked at where the body is.
+        for (number, len) in
+            [(92, 16), (93, 8), (94, 8), (95, 12), (96, 4), (97, 4), (99, 4), (100, 4)]
+        {
+            let mut payload = alloc::vec![0; 1 + len + 1];
+            payload[0] = number;
+            let malformed = Violation::Malformed { number, error: DecodeError::TrailingBytes };
+            assert_eq!(Script::client().us.handle(&payload), Err(malformed));
+            let malformed = Violation::Malformed { number, error: DecodeError::Truncated };
+            assert_eq!(Script::client().us.handle(&payload[..len]), Err(malformed));
+        }
+        let malformed = Violation::Malformed { number: 82, error: DecodeError::TrailingBytes };
+        assert_eq!(Script::client().us.handle(&[82, 0]), Err(malformed));
+    }
+
+    #[test]
+    fn a_peer_that_does_not_read_its_answers_is_not_listened_to_for_ever() {
+        let mut script = Script::client();
+        let ask = GlobalRequest { request_name: "x", want_reply: true, data: Rest(b"") };
+        let mut payload = Vec::new();
+        ask.encode(&mut payload);
+        let mut heard = 0;
+        let violation = loop {
+            match script.us.handle(&payload) {
+                Ok(_) => heard += 1,
+                Err(violation) => break violation,
+            }
+        };
+        assert_eq!(violation, Violation::AnswersUnread);
+        assert!(heard > 10_000);
+        assert!(script.us.outbox().len_bytes() < MOST_UNREAD + 16);
+    }
+
+    #[test]
+    fn what_we_say_unasked_is_not_held_against_the_peer() {
+        let mut script = Script::client();
+        for _ in 0..10_000 {
+            script.us.open(&crate::script::direct()).unwrap();
+        }
+        assert!(script.us.outbox().len_bytes() > MOST_UNREAD);
+        let ask = GlobalRequest { request_name: "x", want_reply: true, data: Rest(b"") };
+        assert_eq!(script.hear(&ask), None);
+    }
+
+    #[test]
+    fn answers_that_are_read_are_not_counted() {
+        let mut script = Script::client();
+        let ask = GlobalRequest { request_name: "x", want_reply: true, data: Rest(b"") };
+        for _ in 0..MOST_UNREAD {
+            script.hear(&ask);
+            script.said();
+        }
+    }
 }

@@ -143,3 +143,47 @@ impl Forwards {
         self.asked.iter().find(|(_, forward)| forward.matches(open)).map(|(id, _)| *id)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_matches_letter_for_letter_and_a_port_exactly() {
+        let mut forwards = Forwards::new();
+        let (first, second) = (RequestId::of(1), RequestId::of(2));
+        forwards.add(first, Forward::tcpip("localhost", 80));
+        forwards.add(second, Forward::tcpip("", 80));
+        let by = |address, port| forwards.asked_for(&Open::forwarded_tcpip(address, port, "", 0));
+        assert_eq!(by("localhost", 80), Some(first));
+        assert_eq!(by("", 80), Some(second));
+        assert_eq!(by("LOCALHOST", 80), None);
+        assert_eq!(by("localhost", 81), None);
+        assert_eq!(by("127.0.0.1", 80), None);
+    }
+
+    #[test]
+    fn a_path_matches_paths_only() {
+        let mut forwards = Forwards::new();
+        forwards.add(RequestId::of(1), Forward::streamlocal("/run/x"));
+        let path = |path| Open::ForwardedStreamlocal { path: Cow::Borrowed(path) };
+        assert_eq!(forwards.asked_for(&path("/run/x")), Some(RequestId::of(1)));
+        assert_eq!(forwards.asked_for(&path("/run/y")), None);
+        assert_eq!(forwards.asked_for(&Open::forwarded_tcpip("/run/x", 0, "", 0)), None);
+        assert_eq!(forwards.asked_for(&Open::Session), None);
+    }
+
+    #[test]
+    fn a_port_left_to_the_server_matches_once_it_is_known() {
+        let mut forwards = Forwards::new();
+        forwards.add(RequestId::of(1), Forward::tcpip("localhost", 0));
+        let by = |forwards: &Forwards, port| {
+            forwards.asked_for(&Open::forwarded_tcpip("localhost", port, "", 0))
+        };
+        assert_eq!(by(&forwards, 0), None);
+        forwards.set_port(RequestId::of(1), 40000);
+        assert_eq!(by(&forwards, 40000), Some(RequestId::of(1)));
+        forwards.remove(RequestId::of(1));
+        assert_eq!(by(&forwards, 40000), None);
+    }
+}

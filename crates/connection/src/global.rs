@@ -24,6 +24,13 @@ use core::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId(u64);
 
+#[cfg(test)]
+impl RequestId {
+    pub(crate) const fn of(number: u64) -> Self {
+        Self(number)
+    }
+}
+
 /// A global request of the peer's, to be answered once.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[must_use = "replies leave in order: a request without one holds back all later ones"]
@@ -364,5 +371,295 @@ fn allocated_port(data: &[u8]) -> Result<u32, Violation> {
     match BoundPort::decode(data).map_err(malformed)?.port {
         port @ 1..=0xffff => Ok(port),
         port => Err(Violation::PortImpossible(port)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::open::Open;
+    use crate::script::{Script, body};
+
+    fn asks<'a>(request_name: &'a str, want_reply: bool, body: &'a [u8]) -> GlobalRequest<'a> {
+        GlobalRequest { request_name, want_reply, data: Rest(body) }
+    }
+
+    fn tcpip_body(address_to_bind: &str, port_number_to_bind: u32) -> Vec<u8> {
+        body(&TcpipForward { address_to_bind, port_number_to_bind })
+    }
+
+    const SUCCESS: RequestSuccess<'_> = RequestSuccess { data: Rest(b"") };
+    const FAILURE: RequestFailure = RequestFailure {};
+
+    /// The token of a forward request just heard.
+    fn heard_forward(script: &mut Script, port: u32) -> ReplyToken {
+        let body = tcpip_body("localhost", port);
+        match script.hear(&asks(name::TCPIP_FORWARD, true, &body)) {
+            Some(Event::ForwardRequested { token, forward }) => {
+                assert_eq!(*forward, Forward::tcpip("localhost", port));
+                token
+            }
+            event => panic!("{event:?}"),
+        }
+    }
+
+    #[test]
+    fn a_forward_is_asked_for_and_cancelled_as_it_was_sent() {
+        let mut script = Script::client();
+        let forward = script.us.request_forward(Forward::tcpip("localhost", 8080)).unwrap();
+        script.expect(&asks(name::TCPIP_FORWARD, true, &tcpip_body("localhost", 8080)));
+        let outcome = Outcome::Listening { port: 8080 };
+        assert_eq!(script.hear(&SUCCESS), Some(Event::Reply { request: forward, outcome }));
+        let cancel = script.us.cancel_forward(forward).unwrap();
+        script.expect(&asks(name::CANCEL_TCPIP_FORWARD, true, &tcpip_body("localhost", 8080)));
+        assert_eq!(script.us.cancel_forward(forward), Err(RequestError::NoSuchForward));
+        let outcome = Outcome::Refused;
+        assert_eq!(script.hear(&FAILURE), Some(Event::Reply { request: cancel, outcome }));
+    }
+
+    #[test]
+    fn a_path_is_asked_for_and_cancelled() {
+        let mut script = Script::client();
+        let forward = script.us.request_forward(Forward::streamlocal("/run/x")).unwrap();
+        let path = body(&StreamlocalForward { socket_path: "/run/x" });
+        script.expect(&asks(name::STREAMLOCAL_FORWARD, true, &path));
+        let outcome = Outcome::Listening { port: 0 };
+        assert_eq!(script.hear(&SUCCESS), Some(Event::Reply { request: forward, outcome }));
+        script.us.cancel_forward(forward).unwrap();
+        script.expect(&asks(name::CANCEL_STREAMLOCAL_FORWARD, true, &path));
+    }
+
+    #[test]
+    fn the_port_the_server_chose_is_the_one_to_cancel() {
+        let mut script = Script::client();
+        let forward = script.us.request_forward(Forward::tcpip("", 0)).unwrap();
+        script.said();
+        assert_eq!(script.us.cancel_forward(forward), Err(RequestError::PortNotKnown));
+        let port = body(&BoundPort { port: 40000 });
+        let outcome = Outcome::Listening { port: 40000 };
+        let event = script.hear(&RequestSuccess { data: Rest(&port) });
+        assert_eq!(event, Some(Event::Reply { request: forward, outcome }));
+        let open = Open::forwarded_tcpip("", 40000, "", 0);
+        assert_eq!(script.us.forwards.asked_for(&open), Some(forward));
+        script.us.cancel_forward(forward).unwrap();
+        script.expect(&asks(name::CANCEL_TCPIP_FORWARD, true, &tcpip_body("", 40000)));
+    }
+
+    /// Some servers name the port also when it was asked for.
+    #[test]
+    fn a_port_named_without_need_is_let_pass() {
+        let mut script = Script::client();
+        let forward = script.us.request_forward(Forward::tcpip("", 8080)).unwrap();
+        let port = body(&BoundPort { port: 1 });
+        let outcome = Outcome::Listening { port: 8080 };
+        let event = script.hear(&RequestSuccess { data: Rest(&port) });
+        assert_eq!(event, Some(Event::Reply { request: forward, outcome }));
+    }
+
+    #[test]
+    fn an_allocated_port_no_one_can_listen_on_is_a_violation() {
+        for port in [0, 65_536] {
+            let mut script = Script::client();
+            script.us.request_forward(Forward::tcpip("", 0)).unwrap();
+            let port_body = body(&BoundPort { port });
+            let violation = script.hear_badly(&RequestSuccess { data: Rest(&port_body) });
+            assert_eq!(violation, Violation::PortImpossible(port));
+        }
+        let mut script = Script::client();
+        script.us.request_forward(Forward::tcpip("", 0)).unwrap();
+        let error = DecodeError::Truncated;
+        assert_eq!(script.hear_badly(&SUCCESS), Violation::Malformed { number: 81, error });
+    }
+
+    #[test]
+    fn a_refused_forward_accepts_nothing() {
+        let mut script = Script::client();
+        let forward = script.us.request_forward(Forward::tcpip("", 80)).unwrap();
+        let outcome = Outcome::Refused;
+        assert_eq!(script.hear(&FAILURE), Some(Event::Reply { request: forward, outcome }));
+        let open = Open::forwarded_tcpip("", 80, "", 0);
+        assert_eq!(script.us.forwards.asked_for(&open), None);
+        assert_eq!(script.us.cancel_forward(forward), Err(RequestError::NoSuchForward));
+    }
+
+    #[test]
+    fn replies_belong_to_requests_in_order_through_a_thousand_adds_and_cancels() {
+        let (mut client, mut server) = (Script::client(), Script::server());
+        let (mut asked, mut held, mut expected) = (Vec::new(), Vec::new(), Vec::new());
+        // Any sequence will do, as long as it is the same each time.
+        let mut dice = 12_345_u32;
+        let mut roll = |sides: u32| {
+            dice = dice.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (dice >> 16) % sides
+        };
+        for turn in 0..1000 {
+            let cancel = asked.len() > 3 && roll(2) == 0;
+            let request = match cancel {
+                true => {
+                    let at = roll(asked.len() as u32) as usize;
+                    client.us.cancel_forward(asked.swap_remove(at)).unwrap()
+                }
+                false => {
+                    let id = client.us.request_forward(Forward::tcpip("a", 1000 + turn)).unwrap();
+                    asked.push(id);
+                    id
+                }
+            };
+            match server.us.handle(&client.said()).unwrap() {
+                Some(
+                    Event::ForwardRequested { token, .. }
+                    | Event::CancelForwardRequested { token, .. },
+                ) => held.push((token, cancel || roll(4) > 0)),
+                event => panic!("{event:?}"),
+            }
+            expected.push((request, held.last().is_some_and(|held| held.1)));
+        }
+        while !held.is_empty() {
+            let (token, success) = held.swap_remove(roll(held.len() as u32) as usize);
+            let answer = if success { Answer::Success } else { Answer::Failure };
+            server.us.reply(token, answer);
+        }
+        for (request, success) in expected {
+            let Some(Event::Reply { request: answered, outcome }) =
+                client.us.handle(&server.said()).unwrap()
+            else {
+                panic!("a reply")
+            };
+            assert_eq!((answered, outcome != Outcome::Refused), (request, success));
+        }
+        server.expect_silence();
+        assert_eq!(client.hear_badly(&SUCCESS), Violation::UnsolicitedReply);
+    }
+
+    #[test]
+    fn an_unsolicited_reply_is_a_violation() {
+        assert_eq!(Script::client().hear_badly(&SUCCESS), Violation::UnsolicitedReply);
+        assert_eq!(Script::server().hear_badly(&FAILURE), Violation::UnsolicitedReply);
+    }
+
+    #[test]
+    fn a_reply_waits_for_the_older_ones() {
+        let mut script = Script::server();
+        let (first, second) = (heard_forward(&mut script, 0), heard_forward(&mut script, 22));
+        script.hear(&asks("unknown@example.com", true, b""));
+        script.us.reply(second, Answer::Failure);
+        script.expect_silence();
+        script.us.reply(first, Answer::Port(40000));
+        script.expect(&RequestSuccess { data: Rest(&40000_u32.to_be_bytes()) });
+        script.expect(&FAILURE);
+        script.expect(&FAILURE);
+        script.expect_silence();
+    }
+
+    #[test]
+    fn a_keepalive_is_answered_by_both_sides() {
+        for mut script in [Script::client(), Script::server()] {
+            let mut other = Script::server();
+            let request = other.us.keepalive().unwrap();
+            assert_eq!(script.us.handle(&other.said()), Ok(None));
+            let outcome = Outcome::Refused;
+            let reply = other.us.handle(&script.said());
+            assert_eq!(reply, Ok(Some(Event::Reply { request, outcome })));
+        }
+    }
+
+    #[test]
+    fn unknown_requests_are_refused_if_a_reply_is_wanted() {
+        let mut script = Script::client();
+        assert_eq!(script.hear(&asks("x@example.com", false, b"?")), None);
+        script.expect_silence();
+        assert_eq!(script.hear(&asks("x@example.com", true, b"?")), None);
+        script.expect(&FAILURE);
+        // What only a server serves is unknown to a client.
+        let body = tcpip_body("", 80);
+        assert_eq!(script.hear(&asks(name::TCPIP_FORWARD, true, &body)), None);
+        script.expect(&FAILURE);
+    }
+
+    #[test]
+    fn a_cancel_reaches_the_application_and_a_request_without_reply_gets_none() {
+        let mut script = Script::server();
+        let body = tcpip_body("localhost", 80);
+        let event = script.hear(&asks(name::CANCEL_TCPIP_FORWARD, false, &body));
+        let Some(Event::CancelForwardRequested { token, forward }) = event else { panic!() };
+        assert_eq!(*forward, Forward::tcpip("localhost", 80));
+        script.us.reply(token, Answer::Success);
+        script.expect_silence();
+    }
+
+    #[test]
+    fn a_forward_that_can_not_be_is_refused_without_asking() {
+        let mut script = Script::server();
+        let body = tcpip_body("localhost", 65_536);
+        assert_eq!(script.hear(&asks(name::TCPIP_FORWARD, true, &body)), None);
+        script.expect(&FAILURE);
+    }
+
+    #[test]
+    fn a_request_body_that_does_not_decode_is_malformed() {
+        let mut body = tcpip_body("localhost", 1);
+        body.pop();
+        let violation = Script::server().hear_badly(&asks(name::TCPIP_FORWARD, true, &body));
+        let error = DecodeError::Truncated;
+        assert_eq!(violation, Violation::Malformed { number: 80, error });
+    }
+
+    #[test]
+    fn host_keys_are_announced_and_proven() {
+        let (mut client, mut server) = (Script::client(), Script::server());
+        server.us.announce_host_keys(&[b"one", b"two"]);
+        let said = server.said();
+        let Ok(Some(Event::HostKeys { offset, len })) = client.us.handle(&said) else { panic!() };
+        let keys: Vec<_> = host_keys(&said[offset..offset + len]).collect();
+        assert_eq!(keys, [Ok(&b"one"[..]), Ok(&b"two"[..])]);
+        client.expect_silence();
+
+        let request = client.us.prove_host_keys(&[b"two"]).unwrap();
+        let said = client.said();
+        let event = server.us.handle(&said);
+        let Ok(Some(Event::HostKeysProve { token, offset, len })) = event else { panic!() };
+        assert!(host_keys(&said[offset..offset + len]).eq([Ok(&b"two"[..])]));
+        server.us.reply(token, Answer::Data(b"signature"));
+        let said = server.said();
+        let Ok(Some(Event::Reply { request: answered, outcome })) = client.us.handle(&said) else {
+            panic!()
+        };
+        assert_eq!(answered, request);
+        let Outcome::Done { offset, len } = outcome else { panic!() };
+        assert_eq!(&said[offset..offset + len], b"signature");
+    }
+
+    #[test]
+    fn a_key_list_cut_short_ends_with_an_error() {
+        let keys: Vec<_> = host_keys(&[0, 0, 0, 1, b'k', 0, 0, 0, 9]).collect();
+        assert_eq!(keys, [Ok(&b"k"[..]), Err(DecodeError::Truncated)]);
+    }
+
+    #[test]
+    fn no_session_is_opened_after_the_client_said_so() {
+        let (mut client, mut server) = (Script::client(), Script::server());
+        client.us.no_more_sessions();
+        assert_eq!(server.us.handle(&client.said()), Ok(None));
+        server.expect_silence();
+        client.us.open(&Open::Session).unwrap();
+        assert_eq!(server.us.handle(&client.said()), Ok(None));
+        let failure = server.said();
+        assert!(matches!(client.us.handle(&failure), Ok(Some(Event::OpenFailed { .. }))));
+    }
+
+    #[test]
+    fn requests_nobody_answers_are_bounded_both_ways() {
+        let mut script = Script::client();
+        for _ in 0..MOST_WAITING {
+            script.us.keepalive().unwrap();
+        }
+        assert_eq!(script.us.keepalive(), Err(RequestError::TooManyPending));
+
+        let mut script = Script::server();
+        for _ in 0..MOST_WAITING {
+            let _unanswered = heard_forward(&mut script, 80);
+        }
+        let violation = script.hear_badly(&asks("x", true, b""));
+        assert_eq!(violation, Violation::TooManyRequests);
     }
 }

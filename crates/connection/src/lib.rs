@@ -32,6 +32,8 @@ mod channel;
 mod close;
 mod connection;
 mod data;
+#[cfg(test)]
+mod diagram;
 mod event;
 mod forward;
 mod global;
@@ -41,6 +43,8 @@ mod open;
 mod pair;
 mod recv_half;
 mod request;
+#[cfg(test)]
+mod script;
 mod send_half;
 mod table;
 mod violation;

@@ -403,3 +403,300 @@ impl Connection {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connection::Config;
+    use crate::forward::Forward;
+    use crate::script::{Script, THEIRS, body, confirmation, direct};
+    use adit_wire::channel::ChannelData;
+
+    fn asks<'a>(channel_type: &'a str, sender_channel: u32, body: &'a [u8]) -> ChannelOpen<'a> {
+        ChannelOpen {
+            channel_type,
+            sender_channel,
+            initial_window_size: 1000,
+            maximum_packet_size: 100,
+            data: Rest(body),
+        }
+    }
+
+    fn direct_body() -> Vec<u8> {
+        body(&DirectTcpip {
+            host_to_connect: "db",
+            port_to_connect: 5432,
+            originator_address: "::1",
+            originator_port: 9,
+        })
+    }
+
+    /// Hears an open that is refused with `reason`, and nothing is left of it.
+    #[track_caller]
+    fn refused(script: &mut Script, open: &ChannelOpen<'_>, reason: u32) {
+        let before = script.us.channels();
+        let event = script.hear(open);
+        assert!(matches!(event, None | Some(Event::ForwardUnknown { .. })), "{event:?}");
+        let said = script.said();
+        let failure = ChannelOpenFailure::decode(&said).unwrap();
+        assert_eq!(failure.reason_code, reason);
+        assert_eq!(failure.recipient_channel, open.sender_channel);
+        assert_eq!(script.us.channels(), before);
+        assert!(!script.us.peers.contains(&open.sender_channel));
+    }
+
+    #[test]
+    fn every_kind_of_open_reaches_the_side_that_serves_it() {
+        let forward = Forward::tcpip("localhost", 8080);
+        let path = Forward::streamlocal("/run/f");
+        let opens = [
+            (Side::Server, Open::Session),
+            (Side::Server, direct()),
+            (Side::Server, Open::DirectStreamlocal { path: "/run/d".into() }),
+            (Side::Client, Open::forwarded_tcpip("localhost", 8080, "192.0.2.1", 1)),
+            (Side::Client, Open::ForwardedStreamlocal { path: "/run/f".into() }),
+        ];
+        for (serves, open) in opens {
+            let (mut asking, mut serving) = match serves {
+                Side::Server => (Script::client(), Script::server()),
+                Side::Client => (Script::server(), Script::client()),
+            };
+            if serves == Side::Client {
+                serving.us.request_forward(forward.clone()).unwrap();
+                serving.us.request_forward(path.clone()).unwrap();
+                serving.said();
+                serving.said();
+            }
+            asking.us.open(&open).unwrap();
+            let event = serving.us.handle(&asking.said()).unwrap();
+            let Some(Event::Open { channel, open: offered, forward }) = event else {
+                panic!("{open:?}: {event:?}")
+            };
+            assert_eq!(*offered, open);
+            assert_eq!(forward.is_some(), serves == Side::Client);
+            serving.us.accept(channel);
+            let answer = serving.said();
+            assert!(matches!(asking.us.handle(&answer), Ok(Some(Event::Opened { .. }))));
+        }
+    }
+
+    #[test]
+    fn an_open_names_our_window_and_packet_size() {
+        let mut script = Script::client();
+        let channel = script.us.open(&direct()).unwrap();
+        let said = script.said();
+        let open = ChannelOpen::decode(&said).unwrap();
+        assert_eq!(open.sender_channel, channel.number().0);
+        assert_eq!((open.initial_window_size, open.maximum_packet_size), (256 << 10, 32 << 10));
+        let body = DirectTcpip::decode(open.data.0).unwrap();
+        assert_eq!((body.host_to_connect, body.originator_port), ("db", 40000));
+    }
+
+    #[test]
+    fn a_refused_open_tells_why_and_is_gone() {
+        let mut script = Script::client();
+        let channel = script.us.open(&direct()).unwrap();
+        let event = script.hear(&ChannelOpenFailure {
+            recipient_channel: channel.number().0,
+            reason_code: open_failure::CONNECT_FAILED,
+            description: b"Connection refused",
+            language_tag: b"",
+        });
+        let failure = OpenFailure { reason: 2, description: (*b"Connection refused").into() };
+        assert_eq!(event, Some(Event::OpenFailed { channel, failure: Box::new(failure) }));
+        assert_eq!((script.us.channels(), script.us.budget.used()), (0, 0));
+    }
+
+    #[test]
+    fn the_application_may_refuse() {
+        let mut script = Script::server();
+        let body = direct_body();
+        let open = asks("direct-tcpip", THEIRS, &body);
+        let Some(Event::Open { channel, .. }) = script.hear(&open) else { panic!() };
+        script.us.refuse(channel, open_failure::CONNECT_FAILED, "Connection refused");
+        script.expect(&ChannelOpenFailure {
+            recipient_channel: THEIRS,
+            reason_code: 2,
+            description: b"Connection refused",
+            language_tag: b"",
+        });
+        script.us.refuse(channel, 2, "twice");
+        script.us.accept(channel);
+        script.expect_silence();
+        let Some(Event::Open { channel, .. }) = script.hear(&open) else { panic!("free again") };
+        script.us.close(channel);
+        assert_eq!(ChannelOpenFailure::decode(&script.said()).unwrap().reason_code, 2);
+        assert_eq!(script.us.channels(), 0);
+    }
+
+    #[test]
+    fn what_is_unknown_or_not_ours_to_serve_is_refused() {
+        let direct = direct_body();
+        let mut server = Script::server();
+        refused(&mut server, &asks("x11", 1, b"?"), open_failure::UNKNOWN_CHANNEL_TYPE);
+        let prohibited = open_failure::ADMINISTRATIVELY_PROHIBITED;
+        refused(&mut server, &asks("forwarded-tcpip", 2, &direct), prohibited);
+        let mut client = Script::client();
+        refused(&mut client, &asks("direct-tcpip", 3, &direct), prohibited);
+        refused(&mut client, &asks("session", 4, b""), prohibited);
+        client.us.open(&Open::Session).unwrap();
+    }
+
+    #[test]
+    fn a_forward_nobody_asked_for_is_refused_and_told() {
+        let mut script = Script::client();
+        script.us.request_forward(Forward::tcpip("localhost", 8080)).unwrap();
+        script.said();
+        for (address, port) in [("localhost", 8081), ("127.0.0.1", 8080), ("", 8080)] {
+            let body = body(&ForwardedTcpip {
+                connected_address: address,
+                connected_port: port,
+                originator_address: "192.0.2.1",
+                originator_port: 1,
+            });
+            let open = asks("forwarded-tcpip", 5, &body);
+            refused(&mut script, &open, open_failure::ADMINISTRATIVELY_PROHIBITED);
+            let Some(Event::ForwardUnknown { open }) = script.hear(&open) else { panic!() };
+            assert_eq!(*open, Open::forwarded_tcpip(address, port, "192.0.2.1", 1));
+            script.said();
+        }
+    }
+
+    #[test]
+    fn a_maximum_packet_size_of_zero_is_refused() {
+        let mut server = Script::server();
+        let mut open = asks("session", 1, b"");
+        open.maximum_packet_size = 0;
+        refused(&mut server, &open, open_failure::ADMINISTRATIVELY_PROHIBITED);
+        let mut client = Script::client();
+        let channel = client.us.open(&direct()).unwrap();
+        let violation = client.hear_badly(&confirmation(channel, THEIRS, 1, 0));
+        assert_eq!(violation, Violation::MaximumPacketZero(channel.number()));
+    }
+
+    #[test]
+    fn an_endless_name_is_refused() {
+        let name = alloc::string::String::from_utf8(alloc::vec![b'a'; LONGEST_NAME + 1]).unwrap();
+        let mut server = Script::server();
+        let body =
+            body(&DirectStreamlocal { socket_path: &name, reserved: b"", reserved_number: 0 });
+        let open = asks(channel_type::DIRECT_STREAMLOCAL, 1, &body);
+        refused(&mut server, &open, open_failure::ADMINISTRATIVELY_PROHIBITED);
+    }
+
+    #[test]
+    fn more_channels_than_allowed_are_refused_and_not_asked_for() {
+        let mut config = Config::new(Side::Server);
+        config.max_channels = 3;
+        let mut script = Script { us: Connection::new(config) };
+        script.us.open(&Open::forwarded_tcpip("", 1, "", 1)).unwrap();
+        script.said();
+        for sender in 0..2 {
+            assert!(script.hear(&asks("session", sender, b"")).is_some());
+        }
+        refused(&mut script, &asks("session", 2, b""), open_failure::RESOURCE_SHORTAGE);
+        assert_eq!(script.us.open(&Open::Session), Err(OpenError::TooManyChannels));
+    }
+
+    #[test]
+    fn a_live_number_opened_again_is_a_violation() {
+        let mut script = Script::server();
+        let Some(Event::Open { channel, .. }) = script.hear(&asks("session", 4, b"")) else {
+            panic!()
+        };
+        script.us.accept(channel);
+        let violation = script.hear_badly(&asks("session", 4, b""));
+        assert_eq!(violation, Violation::ChannelReused(4));
+    }
+
+    #[test]
+    fn a_number_offered_and_not_answered_is_live_too() {
+        let mut script = Script::server();
+        script.hear(&asks("session", 4, b""));
+        assert_eq!(script.hear_badly(&asks("x11", 4, b"")), Violation::ChannelReused(4));
+    }
+
+    #[test]
+    fn a_confirmation_with_a_live_number_is_a_violation() {
+        let mut script = Script::client();
+        let first = script.tcp();
+        let second = script.us.open(&direct()).unwrap();
+        assert_ne!(first, second);
+        let violation = script.hear_badly(&confirmation(second, THEIRS, 1, 1));
+        assert_eq!(violation, Violation::ChannelReused(THEIRS));
+    }
+
+    #[test]
+    fn a_confirmation_for_a_channel_not_asked_for_is_a_violation() {
+        let mut script = Script::client();
+        let channel = script.tcp();
+        let mut other = confirmation(channel, 1, 1, 1);
+        other.recipient_channel = 55;
+        let violation = script.hear_badly(&other);
+        assert_eq!(violation, Violation::UnknownChannel(LocalChannel(55)));
+    }
+
+    #[test]
+    fn a_second_confirmation_is_a_violation() {
+        let mut script = Script::client();
+        let channel = script.tcp();
+        let violation = script.hear_badly(&confirmation(channel, 99, 1, 1));
+        assert_eq!(violation, Violation::AnsweredTwice(channel.number()));
+    }
+
+    #[test]
+    fn a_failure_after_the_confirmation_is_a_violation() {
+        let mut script = Script::client();
+        let channel = script.tcp();
+        let violation = script.hear_badly(&ChannelOpenFailure {
+            recipient_channel: channel.number().0,
+            reason_code: 1,
+            description: b"",
+            language_tag: b"",
+        });
+        assert_eq!(violation, Violation::AnsweredTwice(channel.number()));
+    }
+
+    #[test]
+    fn the_peer_cannot_confirm_its_own_open() {
+        let mut script = Script::server();
+        let Some(Event::Open { channel, .. }) = script.hear(&asks("session", 4, b"")) else {
+            panic!()
+        };
+        let violation = script.hear_badly(&confirmation(channel, 4, 1, 1));
+        assert_eq!(violation, Violation::UnknownChannel(channel.number()));
+    }
+
+    #[test]
+    fn a_body_that_does_not_decode_is_malformed() {
+        let mut body = direct_body();
+        body.push(0);
+        let violation = Script::server().hear_badly(&asks("direct-tcpip", 1, &body));
+        let error = DecodeError::TrailingBytes;
+        assert_eq!(violation, Violation::Malformed { number: 90, error });
+        let violation = Script::server().hear_badly(&asks("session", 1, b"x"));
+        assert_eq!(violation, Violation::Malformed { number: 90, error });
+    }
+
+    #[test]
+    fn ten_thousand_channels_stay_within_the_budget_and_new_ones_still_move() {
+        let mut script = Script::client();
+        let channels: Vec<_> = (0..10_000).map(|_| script.tcp()).collect();
+        let granted: u64 = script
+            .us
+            .table
+            .entries()
+            .map(|entry| match entry {
+                Entry::Live(live) => u64::from(live.recv_window.granted()),
+                _ => 0,
+            })
+            .sum();
+        assert!(granted <= 64 << 20, "{granted}");
+        let last = channels[9_999];
+        let payload = [5; 512];
+        let data = ChannelData { recipient_channel: last.number().0, data: &payload };
+        assert!(script.hear(&data).is_some());
+        script.us.delivered(last, 512, 5);
+        assert_eq!(script.said()[0], 93, "an adjust");
+    }
+}

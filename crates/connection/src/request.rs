@@ -356,3 +356,241 @@ fn answer(live: &Live, success: bool, out: &mut Out) {
         false => out.answer(&ChannelFailure { recipient_channel }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::open::Open;
+    use crate::script::{Script, THEIRS};
+    use adit_wire::channel::{ChannelClose, ChannelEof};
+
+    const SUCCESS: ChannelSuccess = ChannelSuccess { recipient_channel: THEIRS };
+    const FAILURE: ChannelFailure = ChannelFailure { recipient_channel: THEIRS };
+
+    fn asks<'a>(channel: Channel, request_type: &'a str, body: &'a [u8]) -> ChannelRequest<'a> {
+        let recipient_channel = channel.number().0;
+        ChannelRequest { recipient_channel, request_type, want_reply: true, data: Rest(body) }
+    }
+
+    fn our_session(script: &mut Script) -> Channel {
+        script.opened(&Open::Session, 1 << 20, 32 << 10)
+    }
+
+    #[test]
+    fn every_request_reaches_the_side_that_serves_it() {
+        let size = WindowChange {
+            width_characters: 80,
+            height_rows: 24,
+            width_pixels: 1,
+            height_pixels: 2,
+        };
+        let requests = [
+            (Side::Server, Request::Shell),
+            (Side::Server, Request::Exec { command: b"true"[..].into() }),
+            (Side::Server, Request::Subsystem { name: "sftp".into() }),
+            (Side::Server, Request::Env { name: b"LANG"[..].into(), value: b"C"[..].into() }),
+            (Side::Server, Request::Pty { term: "xterm".into(), size, modes: b"\0"[..].into() }),
+            (Side::Server, Request::WindowChange(size)),
+            (Side::Server, Request::Signal { name: "TERM".into() }),
+            (Side::Client, Request::ExitStatus(7)),
+            (
+                Side::Client,
+                Request::ExitSignal {
+                    name: "KILL".into(),
+                    core_dumped: true,
+                    message: b"killed"[..].into(),
+                },
+            ),
+        ];
+        for (side, request) in requests {
+            let (mut client, mut server) = (Script::client(), Script::server());
+            let asked = client.us.open(&Open::Session).unwrap();
+            let Ok(Some(Event::Open { channel: served, .. })) = server.us.handle(&client.said())
+            else {
+                panic!()
+            };
+            server.us.accept(served);
+            client.us.handle(&server.said()).unwrap();
+            let (from, to, at, comes) = match side {
+                Side::Server => (&mut client, &mut server, asked, served),
+                Side::Client => (&mut server, &mut client, served, asked),
+            };
+            from.us.request(at, &request, true).unwrap();
+            let said = from.said();
+            let heard = Event::ChannelRequest {
+                channel: comes,
+                want_reply: true,
+                request: Box::new(request),
+            };
+            assert_eq!(to.us.handle(&said), Ok(Some(heard)));
+            // The other side does not serve it.
+            let mut misled = Script::client();
+            if side == Side::Server {
+                let channel = our_session(&mut misled);
+                let mut said = said;
+                said[1..5].copy_from_slice(&channel.number().0.to_be_bytes());
+                assert_eq!(misled.us.handle(&said), Ok(None));
+                let theirs = THEIRS;
+                misled.expect(&ChannelFailure { recipient_channel: theirs });
+            }
+        }
+    }
+
+    #[test]
+    fn replies_belong_to_requests_in_order() {
+        let mut script = Script::client();
+        let channel = our_session(&mut script);
+        let env = Request::Env { name: b"A"[..].into(), value: b"B"[..].into() };
+        let first = script.us.request(channel, &env, true).unwrap().unwrap();
+        let silent = script.us.request(channel, &env, false).unwrap();
+        let second = script.us.request(channel, &Request::Shell, true).unwrap().unwrap();
+        assert_eq!(silent, None);
+        let recipient_channel = channel.number().0;
+        let event = script.hear(&ChannelFailure { recipient_channel });
+        let expected = Event::ChannelReply { channel, request: first, success: false };
+        assert_eq!(event, Some(expected));
+        let event = script.hear(&ChannelSuccess { recipient_channel });
+        let expected = Event::ChannelReply { channel, request: second, success: true };
+        assert_eq!(event, Some(expected));
+        let violation = script.hear_badly(&ChannelSuccess { recipient_channel });
+        assert_eq!(violation, Violation::UnsolicitedChannelReply(channel.number()));
+    }
+
+    #[test]
+    fn an_unsolicited_reply_is_a_violation() {
+        let mut script = Script::client();
+        let channel = script.tcp();
+        let failure = ChannelFailure { recipient_channel: channel.number().0 };
+        let violation = script.hear_badly(&failure);
+        assert_eq!(violation, Violation::UnsolicitedChannelReply(channel.number()));
+    }
+
+    #[test]
+    fn unknown_requests_are_refused_if_a_reply_is_wanted() {
+        let mut script = Script::server();
+        let channel = script.served_session();
+        assert_eq!(script.hear(&asks(channel, "keepalive@openssh.com", b"")), None);
+        script.expect(&FAILURE);
+        let mut silent = asks(channel, "eow@openssh.com", b"");
+        silent.want_reply = false;
+        assert_eq!(script.hear(&silent), None);
+        script.expect_silence();
+    }
+
+    #[test]
+    fn a_forwarded_connection_takes_no_requests() {
+        let mut script = Script::client();
+        let channel = script.tcp();
+        let status = 7_u32.to_be_bytes();
+        assert_eq!(script.hear(&asks(channel, "exit-status", &status)), None);
+        script.expect(&FAILURE);
+    }
+
+    #[test]
+    fn a_refusal_waits_for_the_older_answers() {
+        let mut script = Script::server();
+        let channel = script.served_session();
+        assert!(script.hear(&asks(channel, "shell", b"")).is_some());
+        script.hear(&asks(channel, "unknown", b""));
+        script.hear(&asks(channel, "unknown", b""));
+        assert!(script.hear(&asks(channel, "shell", b"")).is_some());
+        script.hear(&asks(channel, "unknown", b""));
+        script.expect_silence();
+        script.us.answer_request(channel, true);
+        script.expect(&SUCCESS);
+        script.expect(&FAILURE);
+        script.expect(&FAILURE);
+        script.expect_silence();
+        script.us.answer_request(channel, false);
+        script.expect(&FAILURE);
+        script.expect(&FAILURE);
+        script.us.answer_request(channel, true);
+        script.expect_silence();
+    }
+
+    #[test]
+    fn requests_nobody_answers_are_bounded() {
+        let mut script = Script::server();
+        let channel = script.served_session();
+        for _ in 0..64 {
+            assert!(script.hear(&asks(channel, "shell", b"")).is_some());
+        }
+        let violation = script.hear_badly(&asks(channel, "shell", b""));
+        assert_eq!(violation, Violation::TooManyRequests);
+    }
+
+    #[test]
+    fn the_last_of_the_most_requests_may_be_a_refused_one() {
+        let mut script = Script::server();
+        let channel = script.served_session();
+        for _ in 0..63 {
+            script.hear(&asks(channel, "shell", b""));
+        }
+        script.hear(&asks(channel, "unknown", b""));
+        for _ in 0..63 {
+            script.us.answer_request(channel, true);
+            script.expect(&SUCCESS);
+        }
+        script.expect(&FAILURE);
+    }
+
+    #[test]
+    fn a_body_that_does_not_decode_is_malformed() {
+        for (request_type, body) in
+            [("shell", &b"x"[..]), ("exec", b""), ("env", b"\0\0\0\0"), ("pty-req", b"\0\0")]
+        {
+            let mut script = Script::server();
+            let channel = script.served_session();
+            let violation = script.hear_badly(&asks(channel, request_type, body));
+            assert!(matches!(violation, Violation::Malformed { number: 98, .. }), "{request_type}");
+        }
+    }
+
+    #[test]
+    fn the_exit_status_may_follow_eof_but_nothing_follows_close() {
+        let mut script = Script::client();
+        let channel = our_session(&mut script);
+        script.hear(&ChannelEof { recipient_channel: channel.number().0 });
+        let status = 7_u32.to_be_bytes();
+        let mut exit = asks(channel, "exit-status", &status);
+        exit.want_reply = false;
+        let event = Event::ChannelRequest {
+            channel,
+            want_reply: false,
+            request: Box::new(Request::ExitStatus(7)),
+        };
+        assert_eq!(script.hear(&exit), Some(event));
+        script.hear(&ChannelClose { recipient_channel: channel.number().0 });
+        assert_eq!(script.hear_badly(&exit), Violation::AfterClose(channel.number()));
+    }
+
+    #[test]
+    fn no_answer_leaves_after_close() {
+        let mut script = Script::server();
+        let channel = script.served_session();
+        script.hear(&asks(channel, "shell", b""));
+        script.us.close(channel);
+        script.said();
+        script.us.answer_request(channel, true);
+        assert_eq!(script.hear(&asks(channel, "shell", b"")), None);
+        assert_eq!(script.hear(&asks(channel, "unknown", b"")), None);
+        script.expect_silence();
+        assert_eq!(script.us.request(channel, &Request::Shell, true), Err(Blocked::Closed));
+    }
+
+    #[test]
+    fn a_reply_after_our_close_is_let_pass() {
+        let mut script = Script::client();
+        let channel = our_session(&mut script);
+        script.us.request(channel, &Request::Shell, true).unwrap();
+        script.us.close(channel);
+        assert_eq!(script.hear(&ChannelSuccess { recipient_channel: channel.number().0 }), None);
+    }
+
+    #[test]
+    fn no_request_leaves_before_the_open_is_answered() {
+        let mut script = Script::client();
+        let channel = script.us.open(&Open::Session).unwrap();
+        assert_eq!(script.us.request(channel, &Request::Shell, true), Err(Blocked::Opening));
+    }
+}

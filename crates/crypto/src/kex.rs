@@ -215,7 +215,7 @@ pub struct SharedSecret(Zeroizing<Vec<u8>>);
 
 impl SharedSecret {
     /// K as a number: an mpint. RFC 4253 §8, RFC 8731 §3.1.
-    fn from_number(magnitude: &[u8]) -> Self {
+    pub(crate) fn from_number(magnitude: &[u8]) -> Self {
         // One more for the sign byte: the secret must not move when the buffer grows.
         let mut wire = Zeroizing::new(Vec::with_capacity(4 + 1 + magnitude.len()));
         Mpint::new(magnitude).encode(&mut wire);

@@ -59,3 +59,6 @@ pub use random::{Random, SystemRandom};
 pub use rsa::{RsaKey, RsaPrivateParts};
 pub use signature::SignatureError;
 pub use signing_key::SigningKey;
+
+/// Which implementation of the AEADs and NIST curves was built in, for version texts.
+pub const BACK_END: &str = if cfg!(feature = "portable") { "RustCrypto" } else { "ring" };

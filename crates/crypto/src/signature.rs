@@ -150,3 +150,6 @@ pub(crate) fn mpints_from_fixed(r_s: &[u8]) -> Vec<u8> {
     Mpint::new(s).encode(&mut signature);
     signature
 }
+
+#[cfg(test)]
+mod tests;

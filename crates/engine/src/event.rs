@@ -17,13 +17,10 @@ use alloc::vec::Vec;
 pub enum Event {
     /// A line the server sent before its identification. RFC 4253 §4.2.
     Preface(Vec<u8>),
-    /// The server shows its host key: [`Engine::accept_host_key`](crate::Engine::accept_host_key), or end the session.
-    HostKey {
-        /// Name of the host key algorithm.
-        algorithm: &'static str,
-        /// Key or certificate blob.
-        blob: Vec<u8>,
-    },
+    /// The server proved to hold [`Engine::host_key`](crate::Engine::host_key): nothing goes on before
+    /// [`Engine::accept_host_key`](crate::Engine::accept_host_key) or
+    /// [`Engine::reject_host_key`](crate::Engine::reject_host_key).
+    HostKey,
     /// Keys are in use; the first time, the login starts.
     KeysExchanged {
         /// Not a rekey.
@@ -37,6 +34,18 @@ pub enum Event {
         always_display: bool,
         /// The peer's words, unchecked.
         message: Vec<u8>,
+    },
+    /// The peer does not know the message in our packet of this number. RFC 4253 §11.4.
+    Unimplemented {
+        /// Sequence number of that packet.
+        sequence_number: u32,
+    },
+    /// The peer ends the connection; the next call gives the error. RFC 4253 §11.1.
+    Disconnected {
+        /// Why.
+        reason_code: u32,
+        /// The peer's words, unchecked.
+        description: Vec<u8>,
     },
     /// The client's login asks or tells something: answer through [`Engine::login`](crate::Engine::login).
     Login(adit_auth::client::Ask),

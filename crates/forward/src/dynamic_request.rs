@@ -304,3 +304,181 @@ pub(crate) fn host(bytes: &[u8]) -> Option<String> {
     let clean = !name.contains(|c: char| c.is_control() || c.is_whitespace());
     (fits && clean).then(|| name.into())
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Everything a conversation led to.
+    #[derive(Debug, Default, PartialEq, Eq)]
+    pub(crate) struct Outcome {
+        pub(crate) replies: Vec<u8>,
+        pub(crate) request: Option<(ProxyTarget, Protocol)>,
+        pub(crate) refusal: Option<Refusal>,
+        /// Bytes left to the tunnel.
+        pub(crate) rest: Vec<u8>,
+    }
+
+    impl Outcome {
+        /// The request as `host:port`.
+        pub(crate) fn target(&self) -> Option<String> {
+            self.request.as_ref().map(|(target, _)| format!("{}:{}", target.host, target.port))
+        }
+    }
+
+    /// Feeds `bytes` in the pieces a relay would read.
+    pub(crate) fn converse(bytes: &[u8], piece: usize) -> Outcome {
+        let mut outcome = Outcome::default();
+        let mut request = DynamicRequest::new();
+        let mut pieces = bytes.chunks(piece.max(1));
+        for mut input in pieces.by_ref() {
+            loop {
+                let fed = request.feed(input);
+                input = &input[fed.consumed..];
+                match fed.step {
+                    Step::NeedMore => break,
+                    Step::Reply(reply) => outcome.replies.extend_from_slice(reply),
+                    Step::Request(target, protocol) => {
+                        outcome.request = Some((target, protocol));
+                        outcome.rest = input.to_vec();
+                    }
+                    Step::Refuse(refusal) => {
+                        outcome.refusal = Some(refusal);
+                        return outcome;
+                    }
+                }
+                if outcome.request.is_some() {
+                    for later in pieces.by_ref() {
+                        outcome.rest.extend_from_slice(later);
+                    }
+                    return outcome;
+                }
+            }
+            assert!(input.is_empty(), "bytes lost");
+        }
+        outcome
+    }
+
+    #[test]
+    fn the_first_byte_decides_and_others_are_turned_away_without_a_word() {
+        for first in 0..=255u8 {
+            let fed = DynamicRequest::new().feed(&[first]);
+            let known = matches!(first, 4 | 5) || first.is_ascii_alphabetic();
+            match fed.step {
+                Step::NeedMore => assert!(known, "{first}"),
+                Step::Refuse(refusal) => assert!(!known && refusal.reply.is_empty(), "{first}"),
+                step => panic!("{first}: {step:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_is_consumed_after_a_request() {
+        let mut request = DynamicRequest::new();
+        let fed = request.feed(b"\x04\x01\x00\x50\x7f\x00\x00\x01\x00rest");
+        assert_eq!(fed.consumed, 9);
+        assert_eq!(request.feed(b"rest"), Fed { consumed: 0, step: Step::NeedMore });
+    }
+
+    #[test]
+    fn success_and_failure_are_told_in_the_protocol_of_the_request() {
+        use Failure::{
+            General, HostUnreachable, NetworkUnreachable, NotAllowed, Refused, TimedOut,
+        };
+        assert_eq!(Protocol::Socks4.success(), b"\x00\x5a\0\0\0\0\0\0");
+        assert_eq!(Protocol::Socks5.success(), b"\x05\x00\x00\x01\0\0\0\0\0\0");
+        assert!(Protocol::Http.success().starts_with(b"HTTP/1.1 200 "));
+        for (failure, code, status) in [
+            (General, 1, "502"),
+            (NotAllowed, 2, "403"),
+            (NetworkUnreachable, 3, "502"),
+            (HostUnreachable, 4, "502"),
+            (Refused, 5, "502"),
+            (TimedOut, 6, "504"),
+        ] {
+            assert_eq!(Protocol::Socks4.failure(failure), b"\x00\x5b\0\0\0\0\0\0");
+            assert_eq!(Protocol::Socks5.failure(failure), [5, code, 0, 1, 0, 0, 0, 0, 0, 0]);
+            let answer = String::from_utf8(Protocol::Http.failure(failure).to_vec()).unwrap();
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+            assert!(answer.ends_with("\r\n\r\n"));
+        }
+    }
+
+    #[test]
+    fn open_failures_are_read_from_code_and_text() {
+        for (code, text, failure) in [
+            (1, "open failed", Failure::NotAllowed),
+            (2, "Connection refused", Failure::Refused),
+            (2, "connect failed: Connection refused", Failure::Refused),
+            (2, "", Failure::Refused),
+            (2, "No route to host", Failure::HostUnreachable),
+            (2, "Network is unreachable", Failure::NetworkUnreachable),
+            (2, "Name or service not known", Failure::HostUnreachable),
+            (2, "Temporary failure in name resolution", Failure::HostUnreachable),
+            (2, "Connection timed out", Failure::TimedOut),
+            (2, "dial tcp: i/o timeout", Failure::TimedOut),
+            (2, "\u{fffd}", Failure::Refused),
+            (3, "Connection refused", Failure::General),
+            (4, "", Failure::General),
+            (u32::MAX, "", Failure::General),
+        ] {
+            let read = Failure::from_open_failure(code, text.as_bytes());
+            assert_eq!(read, failure, "{code} {text}");
+        }
+    }
+
+    #[test]
+    fn errors_of_this_side_are_read_from_their_kind() {
+        use std::io::{Error, ErrorKind};
+        for (kind, failure) in [
+            (ErrorKind::ConnectionRefused, Failure::Refused),
+            (ErrorKind::NetworkUnreachable, Failure::NetworkUnreachable),
+            (ErrorKind::HostUnreachable, Failure::HostUnreachable),
+            (ErrorKind::TimedOut, Failure::TimedOut),
+            (ErrorKind::Other, Failure::General),
+        ] {
+            assert_eq!(Failure::from_io(&Error::from(kind)), failure);
+        }
+    }
+
+    /// Requests that lead somewhere, and ones that do not.
+    fn conversations() -> impl Strategy<Value = Vec<u8>> {
+        let starts: [&[u8]; 8] = [
+            b"\x04\x01\x00\x50\x7f\x00\x00\x01me\0",
+            b"\x04\x01\x00\x50\x00\x00\x00\x07\0db.internal\0",
+            b"\x05\x01\x00\x05\x01\x00\x03\x02db\x00\x50",
+            b"\x05\x02\x02\x00\x05\x01\x00\x01\x7f\x00\x00\x01\x00\x50",
+            b"\x05\x01\x00\x05\x02\x00\x01",
+            b"\x05\x01\x02",
+            b"CONNECT db:80 HTTP/1.1\r\nHost: db\r\n\r\n",
+            b"GET / HTTP/1.1\n\n",
+        ];
+        let start = prop::sample::select(starts.to_vec());
+        (start, prop::collection::vec(any::<u8>(), 0..40), any::<prop::sample::Index>(), 0..4u8)
+            .prop_map(|(start, tail, at, damage)| {
+                let mut bytes = [start, &tail].concat();
+                if damage == 0 {
+                    let at = at.index(bytes.len());
+                    bytes[at] = bytes[at].wrapping_add(1);
+                }
+                bytes
+            })
+    }
+
+    proptest! {
+        #[test]
+        fn any_split_gives_the_same_outcome(bytes in conversations(), piece in 1usize..20) {
+            prop_assert_eq!(converse(&bytes, piece), converse(&bytes, bytes.len()));
+        }
+
+        #[test]
+        fn any_bytes_are_taken_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..600), piece in 1usize..600) {
+            let outcome = converse(&bytes, piece);
+            if let Some((target, _)) = outcome.request {
+                prop_assert!((1..=MAX_HOST).contains(&target.host.len()));
+                prop_assert!(bytes.ends_with(&outcome.rest));
+            }
+        }
+    }
+}

@@ -61,7 +61,7 @@ pub enum Notice {
         /// What was asked for.
         spec: ForwardSpec,
         /// The port it chose, when it was asked to choose.
-        allocated: Option<u16>,
+        allocated: Option<u32>,
     },
     /// The server will not listen.
     RemoteFailed {
@@ -140,7 +140,9 @@ impl Forwarder {
             Event::Received { stream, bytes } if self.dialogues.contains_key(&stream) => {
                 self.received(reactor, stream, &bytes);
             }
-            Event::Data { channel, bytes, extended: None, .. } => self.remote_data(reactor, channel, &bytes),
+            Event::Data { channel, bytes, extended: None, .. } => {
+                self.remote_data(reactor, channel, &bytes)
+            }
             Event::Resolved { lookup, found } if self.lookups.contains_key(&lookup) => {
                 self.resolved(reactor, lookup, found);
             }
@@ -154,19 +156,23 @@ impl Forwarder {
                 }
             }
             Event::Ssh { session, event } => {
-                return self
-                    .ssh(reactor, event)
-                    .map(|event| Event::Ssh { session, event });
+                return self.ssh(reactor, event).map(|event| Event::Ssh { session, event });
             }
             other => return Some(other),
         }
         None
     }
 
-    fn ssh(&mut self, reactor: &mut Reactor, event: adit_engine::Event) -> Option<adit_engine::Event> {
+    fn ssh(
+        &mut self,
+        reactor: &mut Reactor,
+        event: adit_engine::Event,
+    ) -> Option<adit_engine::Event> {
         use adit_engine::Event as Ssh;
         match event {
-            Ssh::Opened { channel } if self.opening.contains_key(&channel) => self.opened(reactor, channel),
+            Ssh::Opened { channel } if self.opening.contains_key(&channel) => {
+                self.opened(reactor, channel)
+            }
             Ssh::OpenFailed { channel, failure } => {
                 self.open_failed(reactor, channel, failure.reason, &failure.description);
             }
@@ -189,7 +195,11 @@ impl Forwarder {
 /// Forwards whose listener is on this side.
 impl Forwarder {
     /// Listens for `-L` and `-D`. What could not be bound comes back; what could, stays.
-    pub fn listen(&mut self, reactor: &mut Reactor, spec: &ForwardSpec) -> (usize, Vec<BindFailure>) {
+    pub fn listen(
+        &mut self,
+        reactor: &mut Reactor,
+        spec: &ForwardSpec,
+    ) -> (usize, Vec<BindFailure>) {
         let (bound, failures) = bind(&spec.listen, &self.options.listen);
         let mut count = 0;
         for listener in bound {
@@ -240,8 +250,10 @@ impl Forwarder {
             _ => NO_ORIGINATOR,
         };
         let open = match target {
-            Target::Tcp { host, port: to } => Open::direct_tcpip(host, u32::from(*to), originator, port),
-            Target::Unix(path) => Open::direct_streamlocal(path),
+            Target::Tcp { host, port: to } => {
+                Open::direct_tcpip(host, u32::from(*to), originator, port)
+            }
+            Target::Unix(path) => Open::DirectStreamlocal { path: path.into() },
             Target::Dynamic => return reactor.finish(stream),
         };
         match reactor.engine(self.session).map(|engine| engine.open(&open)) {
@@ -257,13 +269,21 @@ impl Forwarder {
     }
 
     fn opened(&mut self, reactor: &mut Reactor, channel: Channel) {
-        let Some(Opening { protocol: Some(protocol) }) = self.opening.remove(&channel) else { return };
+        let Some(Opening { protocol: Some(protocol) }) = self.opening.remove(&channel) else {
+            return;
+        };
         if let Some(stream) = reactor.stream_of(self.session, channel) {
             reactor.reply(stream, protocol.success());
         }
     }
 
-    fn open_failed(&mut self, reactor: &mut Reactor, channel: Channel, reason: u32, description: &[u8]) {
+    fn open_failed(
+        &mut self,
+        reactor: &mut Reactor,
+        channel: Channel,
+        reason: u32,
+        description: &[u8],
+    ) {
         let opening = self.opening.remove(&channel).unwrap_or_default();
         let stream = reactor.stream_of(self.session, channel);
         self.notices.push_back(Notice::OpenFailed {

@@ -95,3 +95,78 @@ fn host_and_port(authority: &[u8]) -> Option<ProxyTarget> {
 fn refuse<T>(reply: &'static [u8], reason: &'static str) -> Result<T, Refusal> {
     Err(Refusal { reply, reason })
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::dynamic_request::BUFFER_LIMIT;
+    use crate::dynamic_request::tests::{Outcome, converse};
+
+    /// Told in one read and byte by byte.
+    fn ask(bytes: &[u8]) -> Outcome {
+        let whole = converse(bytes, bytes.len());
+        assert_eq!(whole, converse(bytes, 1));
+        whole
+    }
+
+    fn status(bytes: &[u8]) -> String {
+        let reply = ask(bytes).refusal.expect("refused").reply;
+        String::from_utf8(reply[..12].to_vec()).unwrap()
+    }
+
+    #[test]
+    fn connect_names_a_host_and_a_port() {
+        for (text, expected) in [
+            ("CONNECT db:80 HTTP/1.1\r\n\r\n", "db:80"),
+            ("CONNECT db:80 HTTP/1.0\r\nHost: other:1\r\nX: y\r\n\r\n", "db:80"),
+            ("CONNECT 10.0.0.1:443 HTTP/1.1\r\n\r\n", "10.0.0.1:443"),
+            ("CONNECT [::1]:443 HTTP/1.1\r\n\r\n", "::1:443"),
+            ("CONNECT db:80 HTTP/1.1\n\n", "db:80"),
+            ("CONNECT db:80 HTTP/1.1\nHost: db\n\r\n", "db:80"),
+        ] {
+            assert_eq!(ask(text.as_bytes()).target().as_deref(), Some(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_follows_the_empty_line_is_left_to_the_tunnel() {
+        let bytes = b"CONNECT db:80 HTTP/1.1\r\nHost: db\r\n\r\n\r\n\r\n\x16\x03\x01";
+        for piece in 1..=bytes.len() {
+            assert_eq!(converse(bytes, piece).rest, b"\r\n\r\n\x16\x03\x01", "{piece}");
+        }
+    }
+
+    #[test]
+    fn other_requests_are_answered_with_what_is_wrong() {
+        for (text, expected) in [
+            ("GET http://db/ HTTP/1.1\r\n\r\n", "HTTP/1.1 405"),
+            ("connect db:80 HTTP/1.1\r\n\r\n", "HTTP/1.1 405"),
+            ("POST / HTTP/1.1\r\n\r\n", "HTTP/1.1 405"),
+            ("CONNECT db:80 HTTP/2.0\r\n\r\n", "HTTP/1.1 505"),
+            ("CONNECT db:80 HTTP/1.1 x\r\n\r\n", "HTTP/1.1 400"),
+            ("CONNECT db:80\r\n\r\n", "HTTP/1.1 400"),
+            ("CONNECT db HTTP/1.1\r\n\r\n", "HTTP/1.1 400"),
+            ("CONNECT db:0 HTTP/1.1\r\n\r\n", "HTTP/1.1 400"),
+            ("CONNECT db:65536 HTTP/1.1\r\n\r\n", "HTTP/1.1 400"),
+            ("CONNECT db:+80 HTTP/1.1\r\n\r\n", "HTTP/1.1 400"),
+            ("CONNECT :80 HTTP/1.1\r\n\r\n", "HTTP/1.1 400"),
+            ("CONNECT ::1:80 HTTP/1.1\r\n\r\n", "HTTP/1.1 400"),
+            ("CONNECT [::1:80 HTTP/1.1\r\n\r\n", "HTTP/1.1 400"),
+            ("CONNECT d\tb:80 HTTP/1.1\r\n\r\n", "HTTP/1.1 400"),
+            ("hello\r\n\r\n", "HTTP/1.1 400"),
+        ] {
+            assert_eq!(status(text.as_bytes()), expected, "{text}");
+        }
+        let reply = ask(b"GET / HTTP/1.1\r\n\r\n").refusal.unwrap().reply;
+        assert!(reply.windows(16).any(|window| window == b"Allow: CONNECT\r\n"));
+    }
+
+    #[test]
+    fn the_header_block_is_bounded() {
+        let mut bytes = b"CONNECT db:80 HTTP/1.1\r\nX: ".to_vec();
+        bytes.resize(BUFFER_LIMIT - 4, b'x');
+        let fits = [&bytes[..], b"\r\n\r\n"].concat();
+        assert_eq!(ask(&fits).target().as_deref(), Some("db:80"));
+        let endless = [&bytes[..], b"xxxxxxxxxx"].concat();
+        assert_eq!(status(&endless), "HTTP/1.1 431");
+    }
+}

@@ -16,7 +16,7 @@ mod socks;
 pub mod spec;
 
 pub use dynamic_request::{
-    DynamicRequest, Failure, Fed, MAX_HOST, Protocol, ProxyTarget, Refusal, Step,
+    BUFFER_LIMIT, DynamicRequest, Failure, Fed, MAX_HOST, Protocol, ProxyTarget, Refusal, Step,
 };
 pub use forwarder::{ForwardOptions, Forwarder, Notice};
 pub use listen::{BindFailure, ListenOptions, os_words};

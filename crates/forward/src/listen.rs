@@ -53,7 +53,9 @@ impl fmt::Display for BindFailure {
             Self::Tcp(address, error) => {
                 write!(f, "bind [{}]:{}: {}", address.ip(), address.port(), os_words(error))
             }
-            Self::Unix(path, error) => write!(f, "unix_listener: cannot bind to path {path}: {}", os_words(error)),
+            Self::Unix(path, error) => {
+                write!(f, "unix_listener: cannot bind to path {path}: {}", os_words(error))
+            }
             Self::Name(name, words) => {
                 write!(f, "channel_setup_fwd_listener_tcpip: getaddrinfo({name}): {words}")
             }
@@ -80,18 +82,20 @@ pub fn bind(listen: &Listen, options: &ListenOptions) -> (Vec<Listener>, Vec<Bin
             Ok(listener) => bound.push(listener),
             Err(error) => failures.push(BindFailure::Unix(path.clone(), error)),
         },
-        Listen::Tcp { bind, port } => match addresses(bind.listen_on(options.gateway_ports), *port, options) {
-            Ok((addresses, both)) => {
-                for address in addresses {
-                    match bind_tcp(address) {
-                        Ok(listener) => bound.push(listener),
-                        Err(error) if both && family_is_absent(&error) => {}
-                        Err(error) => failures.push(BindFailure::Tcp(address, error)),
+        Listen::Tcp { bind, port } => {
+            match addresses(bind.listen_on(options.gateway_ports), *port, options) {
+                Ok((addresses, both)) => {
+                    for address in addresses {
+                        match bind_tcp(address) {
+                            Ok(listener) => bound.push(listener),
+                            Err(error) if both && family_is_absent(&error) => {}
+                            Err(error) => failures.push(BindFailure::Tcp(address, error)),
+                        }
                     }
                 }
+                Err(failure) => failures.push(failure),
             }
-            Err(failure) => failures.push(failure),
-        },
+        }
     }
     (bound, failures)
 }
@@ -104,7 +108,13 @@ fn addresses(
 ) -> Result<(Vec<SocketAddr>, bool), BindFailure> {
     let both = |v4: Ipv4Addr, v6: Ipv6Addr| {
         let addresses = [IpAddr::V4(v4), IpAddr::V6(v6)].into_iter();
-        (addresses.filter(|ip| options.family.takes(*ip)).map(|ip| SocketAddr::new(ip, port)).collect(), true)
+        (
+            addresses
+                .filter(|ip| options.family.takes(*ip))
+                .map(|ip| SocketAddr::new(ip, port))
+                .collect(),
+            true,
+        )
     };
     match on {
         ListenOn::Loopback => Ok(both(Ipv4Addr::LOCALHOST, Ipv6Addr::LOCALHOST)),
@@ -160,7 +170,8 @@ mod tests {
         let spec = ForwardSpec::dynamic(&free_port().to_string()).unwrap();
         let (bound, failures) = bind(&spec.listen, &ListenOptions::default());
         assert!(failures.is_empty(), "{failures:?}");
-        let addresses: Vec<IpAddr> = bound.iter().filter_map(Listener::local_addr).map(|at| at.ip()).collect();
+        let addresses: Vec<IpAddr> =
+            bound.iter().filter_map(Listener::local_addr).map(|at| at.ip()).collect();
         assert!(addresses.contains(&IpAddr::V4(Ipv4Addr::LOCALHOST)));
         assert!(addresses.iter().all(IpAddr::is_loopback));
     }
@@ -181,7 +192,12 @@ mod tests {
         let (bound, failures) = bind(&spec.listen, &ListenOptions::default());
         assert!(bound.is_empty());
         let text = failures[0].to_string();
-        assert!(text.starts_with("channel_setup_fwd_listener_tcpip: getaddrinfo(no-such-name.invalid): "), "{text}");
+        assert!(
+            text.starts_with(
+                "channel_setup_fwd_listener_tcpip: getaddrinfo(no-such-name.invalid): "
+            ),
+            "{text}"
+        );
     }
 
     #[test]

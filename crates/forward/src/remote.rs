@@ -32,10 +32,10 @@ impl Forwarder {
     /// Asks the server to listen. The answer is a [`Notice`].
     pub fn request_remote(&mut self, reactor: &mut Reactor, spec: ForwardSpec) {
         let forward = match &spec.listen {
-            Listen::Tcp { bind, port } => Forward::tcpip(bind.wire(), *port),
+            Listen::Tcp { bind, port } => Forward::tcpip(bind.wire(), u32::from(*port)),
             Listen::Unix(path) => Forward::streamlocal(path),
         };
-        match reactor.engine(self.session).map(|engine| engine.request_forward(&forward)) {
+        match reactor.engine(self.session).map(|engine| engine.request_forward(forward)) {
             Some(Ok(request)) => {
                 self.unanswered += 1;
                 self.remotes.insert(request, spec);
@@ -67,7 +67,8 @@ impl Forwarder {
         open: &Open<'static>,
         forward: Option<RequestId>,
     ) {
-        let target = forward.and_then(|request| self.remotes.get(&request)).map(|spec| spec.target.clone());
+        let target =
+            forward.and_then(|request| self.remotes.get(&request)).map(|spec| spec.target.clone());
         match target {
             Some(Target::Dynamic) => {
                 if let Some(engine) = reactor.engine(self.session) {
@@ -78,7 +79,12 @@ impl Forwarder {
             Some(target) => self.reach(reactor, Reach::new(channel, target)),
             None => {
                 self.notices.push_back(Notice::Unasked(open.clone()));
-                self.refuse(reactor, channel, open_failure::ADMINISTRATIVELY_PROHIBITED, "not asked for");
+                self.refuse(
+                    reactor,
+                    channel,
+                    open_failure::ADMINISTRATIVELY_PROHIBITED,
+                    "not asked for",
+                );
             }
         }
     }
@@ -102,7 +108,12 @@ impl Forwarder {
                     .and_then(|socket| reactor.add_socket(socket));
                 match stream {
                     Ok(stream) => self.reached(reactor, reach, stream),
-                    Err(error) => self.unreachable(reactor, reach, &os_words(&error), Failure::from_io(&error)),
+                    Err(error) => self.unreachable(
+                        reactor,
+                        reach,
+                        &os_words(&error),
+                        Failure::from_io(&error),
+                    ),
                 }
             }
             Target::Dynamic => {}
@@ -120,11 +131,18 @@ impl Forwarder {
         }
     }
 
-    pub(crate) fn dialled(&mut self, reactor: &mut Reactor, dial: Key, result: Result<Key, (SocketAddr, io::Error)>) {
+    pub(crate) fn dialled(
+        &mut self,
+        reactor: &mut Reactor,
+        dial: Key,
+        result: Result<Key, (SocketAddr, io::Error)>,
+    ) {
         let Some(reach) = self.dials.remove(&dial) else { return };
         match result {
             Ok(stream) => self.reached(reactor, reach, stream),
-            Err((_, error)) => self.unreachable(reactor, reach, &os_words(&error), Failure::from_io(&error)),
+            Err((_, error)) => {
+                self.unreachable(reactor, reach, &os_words(&error), Failure::from_io(&error))
+            }
         }
     }
 
@@ -152,7 +170,8 @@ impl Forwarder {
             Some(protocol) => self.turn_away(reactor, reach.channel, protocol.failure(failure)),
             None => self.refuse(reactor, reach.channel, open_failure::CONNECT_FAILED, words),
         }
-        self.notices.push_back(Notice::ConnectFailed { target: reach.target, error: words.to_owned() });
+        self.notices
+            .push_back(Notice::ConnectFailed { target: reach.target, error: words.to_owned() });
     }
 }
 
@@ -223,7 +242,10 @@ impl Forwarder {
     }
 
     fn reach_of(&mut self, channel: Channel) -> Option<&mut Reach> {
-        self.lookups.values_mut().chain(self.dials.values_mut()).find(|reach| reach.channel == channel)
+        self.lookups
+            .values_mut()
+            .chain(self.dials.values_mut())
+            .find(|reach| reach.channel == channel)
     }
 
     /// The channel is gone while its connection was being made.

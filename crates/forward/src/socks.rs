@@ -141,3 +141,127 @@ fn socks5_domain(rest: &[u8]) -> Message<String> {
 fn refuse<T>(reply: &'static [u8], reason: &'static str) -> Result<T, Refusal> {
     Err(Refusal { reply, reason })
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::dynamic_request::tests::converse;
+
+    /// What is asked for, told in one read and byte by byte.
+    fn target(bytes: &[u8]) -> Option<String> {
+        let whole = converse(bytes, bytes.len());
+        assert_eq!(whole, converse(bytes, 1));
+        whole.target()
+    }
+
+    fn refusal(bytes: &[u8]) -> Option<&'static [u8]> {
+        let whole = converse(bytes, bytes.len());
+        assert_eq!(whole, converse(bytes, 1));
+        whole.refusal.map(|refusal| refusal.reply)
+    }
+
+    fn with_domain(name: &[u8]) -> Vec<u8> {
+        let length = u8::try_from(name.len()).unwrap();
+        [b"\x05\x01\x00\x05\x01\x00\x03", &[length][..], name, b"\x00\x50"].concat()
+    }
+
+    #[test]
+    fn socks_4_names_an_address_and_4a_a_host() {
+        for (bytes, expected) in [
+            (&b"\x04\x01\x00\x50\x7f\x00\x00\x01\0"[..], "127.0.0.1:80"),
+            (b"\x04\x01\x01\xbb\x0a\x01\x02\x03user\0", "10.1.2.3:443"),
+            (b"\x04\x01\x00\x50\x00\x00\x00\x00\0", "0.0.0.0:80"),
+            (b"\x04\x01\x00\x50\x00\x00\x01\x01\0", "0.0.1.1:80"),
+            (b"\x04\x01\x00\x50\x00\x00\x00\x01\0db.internal\0", "db.internal:80"),
+            (b"\x04\x01\x00\x50\x00\x00\x00\xffme\0db\0", "db:80"),
+        ] {
+            assert_eq!(target(bytes).as_deref(), Some(expected));
+        }
+    }
+
+    #[test]
+    fn socks_5_names_either_kind_of_address_or_a_host() {
+        for (bytes, expected) in [
+            (&b"\x05\x01\x00\x05\x01\x00\x01\x7f\x00\x00\x01\x00\x50"[..], "127.0.0.1:80"),
+            (b"\x05\x01\x00\x05\x01\x00\x03\x02db\x15\x38", "db:5432"),
+            (b"\x05\x01\x00\x05\x01\x00\x04\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\x00\x50", "::1:80"),
+        ] {
+            assert_eq!(target(bytes).as_deref(), Some(expected));
+        }
+        let longest = [b'h'; 255];
+        let expected = format!("{}:80", String::from_utf8(longest.to_vec()).unwrap());
+        assert_eq!(target(&with_domain(&longest)), Some(expected));
+    }
+
+    #[test]
+    fn the_method_is_chosen_before_the_request() {
+        let outcome = converse(b"\x05\x02\x02\x00", 4);
+        assert_eq!((outcome.replies.as_slice(), outcome.request), (&[5, 0][..], None));
+        let all: Vec<u8> = [5, 255].into_iter().chain((0..255).rev()).collect();
+        assert_eq!(converse(&all, all.len()).replies, [5, 0]);
+    }
+
+    #[test]
+    fn clients_that_insist_on_authentication_are_told_so() {
+        assert_eq!(refusal(b"\x05\x01\x02"), Some(&[5, 0xff][..]));
+        assert_eq!(refusal(b"\x05\x00"), Some(&[5, 0xff][..]));
+        let all_but_none: Vec<u8> = [5, 255].into_iter().chain(1..=255).collect();
+        assert_eq!(refusal(&all_but_none), Some(&[5, 0xff][..]));
+    }
+
+    #[test]
+    fn bind_and_udp_are_not_supported() {
+        let rejected = &[0, 0x5b, 0, 0, 0, 0, 0, 0][..];
+        assert_eq!(refusal(b"\x04\x02"), Some(rejected));
+        for command in [0, 2, 3, 255] {
+            let bytes = [5, 1, 0, 5, command];
+            assert_eq!(refusal(&bytes), Some(&[5, 7, 0, 1, 0, 0, 0, 0, 0, 0][..]), "{command}");
+        }
+    }
+
+    #[test]
+    fn unknown_versions_and_address_types_are_refused() {
+        assert_eq!(refusal(b"\x05\x01\x00\x04"), Some(&[5, 1, 0, 1, 0, 0, 0, 0, 0, 0][..]));
+        for kind in [0, 2, 5, 255] {
+            let bytes = [5, 1, 0, 5, 1, 0, kind];
+            assert_eq!(refusal(&bytes), Some(&[5, 8, 0, 1, 0, 0, 0, 0, 0, 0][..]), "{kind}");
+        }
+    }
+
+    #[test]
+    fn names_that_are_empty_or_could_lie_are_refused() {
+        let general = &[5, 1, 0, 1, 0, 0, 0, 0, 0, 0][..];
+        for name in [&b""[..], b"a\0b", b"a b", b"a\nb", b"\x1b[2J", b"\xff\xfe"] {
+            assert_eq!(refusal(&with_domain(name)), Some(general), "{name:?}");
+        }
+        let rejected = &[0, 0x5b, 0, 0, 0, 0, 0, 0][..];
+        for name in [&b"\0"[..], b"a b\0", b"\xff\0"] {
+            let bytes = [b"\x04\x01\x00\x50\x00\x00\x00\x01\0", name].concat();
+            assert_eq!(refusal(&bytes), Some(rejected), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn socks_4_strings_are_bounded() {
+        let rejected = &[0, 0x5b, 0, 0, 0, 0, 0, 0][..];
+        let endless = [b"\x04\x01\x00\x50\x7f\x00\x00\x01", &[b'u'; 256][..]].concat();
+        assert_eq!(refusal(&endless), Some(rejected));
+        let endless = [b"\x04\x01\x00\x50\x00\x00\x00\x01\0", &[b'h'; 256][..]].concat();
+        assert_eq!(refusal(&endless), Some(rejected));
+        let longest = [b"\x04\x01\x00\x50\x7f\x00\x00\x01", &[b'u'; 255][..], b"\0"].concat();
+        assert_eq!(target(&longest).as_deref(), Some("127.0.0.1:80"));
+    }
+
+    #[test]
+    fn what_follows_the_request_is_left_to_the_tunnel() {
+        for request in [
+            &b"\x04\x01\x00\x50\x7f\x00\x00\x01\0"[..],
+            b"\x04\x01\x00\x50\x00\x00\x00\x01\0db\0",
+            b"\x05\x01\x00\x05\x01\x00\x03\x02db\x00\x50",
+        ] {
+            let bytes = [request, b"\0early data"].concat();
+            for piece in 1..=bytes.len() {
+                assert_eq!(converse(&bytes, piece).rest, b"\0early data", "{piece}");
+            }
+        }
+    }
+}

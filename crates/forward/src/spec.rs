@@ -256,7 +256,8 @@ fn parse(
     shape: impl FnOnce(&[Field]) -> Option<ForwardSpec>,
 ) -> Result<ForwardSpec, SpecError> {
     split(text)
-        .and_then(|fields| shape(&fields).or_else(|| slashed(text, direction)))
+        .and_then(|fields| shape(&fields))
+        .or_else(|| slashed(text, direction))
         .filter(|spec| direction == Direction::Remote || spec.listen.is_fixed())
         .ok_or_else(|| SpecError { direction, text: text.into() })
 }
@@ -295,6 +296,9 @@ fn listen_only(fields: &[Field]) -> Option<ForwardSpec> {
 /// The old form `[bind/]port/host/hostport`, made for IPv6 addresses without brackets.
 fn slashed(text: &str, direction: Direction) -> Option<ForwardSpec> {
     let fields: Vec<Field> = text.trim_start().split('/').map(Field::word).collect();
+    if fields[0].text.is_empty() {
+        return None; // A path.
+    }
     match direction {
         Direction::Local | Direction::Remote => {
             matches!(fields.len(), 3 | 4).then(|| two_ended(&fields)).flatten()
@@ -434,7 +438,6 @@ mod tests {
             ("8080/h/80", tcp_at(Bind::Default, 8080), to("h", 80)),
             ("8080/fe80::1/80", tcp_at(Bind::Default, 8080), to("fe80::1", 80)),
             ("::1/8080/::2/80", tcp_at(address("::1"), 8080), to("::2", 80)),
-            ("/8080/h/80", tcp_at(Bind::Wildcard, 8080), to("h", 80)),
         ] {
             assert_eq!(ForwardSpec::local(text), Ok(ForwardSpec { listen, target }), "{text}");
         }
@@ -506,6 +509,7 @@ mod tests {
             "b:8080",
             "80:a\nb:80",
             "1/2",
+            "/8080/h/80",
             &long,
             &deep,
         ] {

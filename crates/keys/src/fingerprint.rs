@@ -4,7 +4,9 @@
 //! Errors: none; an unknown type is shown as its SSH name.   Allocates: the text.
 //! Proved by: `tests` below, against ssh-keygen's output.
 
-use adit_crypto::HashAlgorithm;
+use std::borrow::Cow;
+
+use adit_crypto::{HashAlgorithm, PublicKey};
 use adit_wire::{Mpint, Reader};
 use md5::{Digest, Md5};
 
@@ -21,10 +23,11 @@ pub enum FingerprintHash {
 }
 
 impl FingerprintHash {
-    /// The fingerprint of a plain key's blob, with the name of the hash before it.
+    /// The fingerprint of a key's blob, with the name of the hash before it.
     ///
     /// A certificate is shown by the key it certifies.
     pub fn of(self, blob: &[u8]) -> String {
+        let blob = &plain(blob);
         match self {
             Self::Sha256 => adit_crypto::fingerprint(blob),
             Self::Md5 => {
@@ -47,6 +50,14 @@ impl FingerprintHash {
             Self::Sha256 => "SHA256",
             Self::Md5 => "MD5",
         }
+    }
+}
+
+/// The blob of the key inside a certificate, or the plain key's own.
+fn plain(blob: &[u8]) -> Cow<'_, [u8]> {
+    match PublicKey::decode(blob) {
+        Ok(PublicKey::Certified(certificate)) => certificate.key().encode().into(),
+        _ => blob.into(),
     }
 }
 
@@ -100,7 +111,7 @@ const HEIGHT: usize = 9;
 /// Marks for 0, 1, 2 … visits, then start and end.
 const MARKS: &[u8; 17] = b" .o+=*BOX@%&#/^SE";
 
-/// The picture of VisualHostKey: eleven lines, a bishop's walk over the fingerprint's bit pairs.
+/// The picture of VisualHostKey: a plain key in eleven lines, a bishop's walk over the fingerprint's bit pairs.
 pub fn randomart(hash: FingerprintHash, blob: &[u8]) -> String {
     let mut field = [[0_u8; WIDTH]; HEIGHT];
     let (mut x, mut y) = (WIDTH / 2, HEIGHT / 2);
@@ -133,4 +144,67 @@ fn border(title: &str) -> String {
     let before = WIDTH.saturating_sub(title.len()) / 2;
     let after = WIDTH.saturating_sub(title.len() + before);
     format!("+{}{title}{}+", "-".repeat(before), "-".repeat(after))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::public::PublicKeyLine;
+    use crate::testing::{run, testdata};
+
+    const KEYS: [&str; 5] = ["ed25519", "p256", "p384", "p521", "rsa"];
+
+    fn key(name: &str) -> PublicKeyLine {
+        PublicKeyLine::load(&testdata(&format!("private/{name}.pub"))).unwrap()
+    }
+
+    /// `ssh-keygen -lv`: a line of size, fingerprint, comment and type; then the picture.
+    #[test]
+    fn every_key_is_shown_as_ssh_keygen_shows_it() {
+        for name in KEYS {
+            let PublicKeyLine { blob, comment } = key(name);
+            for (hash, option) in
+                [(FingerprintHash::Sha256, "sha256"), (FingerprintHash::Md5, "md5")]
+            {
+                let path = testdata(&format!("private/{name}.pub"));
+                let Some(shown) =
+                    run("ssh-keygen", &["-lv", "-E", option, "-f", path.to_str().unwrap()])
+                else {
+                    return;
+                };
+                let ours = format!(
+                    "{} {} {comment} ({})\n{}\n",
+                    key_bits(&blob).unwrap(),
+                    hash.of(&blob),
+                    type_name(key_type(&blob).unwrap()),
+                    randomart(hash, &blob),
+                );
+                assert_eq!(ours, String::from_utf8(shown.stdout).unwrap());
+            }
+        }
+    }
+
+    #[test]
+    fn a_certificate_is_shown_by_the_key_it_certifies() {
+        let plain = key("ed25519").blob;
+        let certificate = PublicKeyLine::load(&testdata("certificate/host-cert.pub")).unwrap().blob;
+        for hash in [FingerprintHash::Sha256, FingerprintHash::Md5] {
+            assert_eq!(hash.of(&certificate), hash.of(&plain));
+        }
+    }
+
+    #[test]
+    fn what_is_no_key_has_no_size_but_a_fingerprint() {
+        for blob in [
+            &b""[..],
+            b"\0\0\0\x07ssh-rsa",
+            b"\0\0\0\x07ssh-rsa\0\0\0\0\0\0\0\0",
+            b"\xff\xff\xff\xff",
+        ] {
+            assert_eq!(key_bits(blob), None);
+            assert_eq!(FingerprintHash::Sha256.of(blob).len(), 50);
+            assert_eq!(randomart(FingerprintHash::Md5, blob).lines().count(), 11);
+        }
+        assert_eq!(type_name("x-unheard-of"), "x-unheard-of");
+    }
 }

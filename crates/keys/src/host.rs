@@ -4,6 +4,7 @@
 //! Errors: `InvalidHostName`.   Allocates: the name.
 //! Proved by: `tests` below.
 
+use sha1::{Digest, Sha1};
 use std::fmt;
 
 /// The port whose number is not written.
@@ -47,6 +48,13 @@ impl HostName {
     }
 }
 
+/// `%C` of ssh_config(5): a name for a connection, short enough for a socket's path.
+///
+/// The hexadecimal SHA-1 of `%l%h%p%r%j`.
+pub fn connection_hash(input: &str) -> String {
+    Sha1::digest(input.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 fn is_plain(name: &str) -> bool {
     let special = |c: char| c.is_control() || c.is_whitespace() || ",*?!\"".contains(c);
     !name.is_empty() && !name.starts_with(['|', '@', '#']) && !name.contains(special)
@@ -76,6 +84,12 @@ mod tests {
         assert_eq!(HostName::new("::1", 2222).unwrap().as_str(), "[::1]:2222");
         assert_eq!(HostName::new("h", 2222).unwrap().without_port(), HostName::new("h", 22).ok());
         assert_eq!(HostName::new("h", 22).unwrap().without_port(), None);
+    }
+
+    /// As `printf lhpr | sha1sum` has it.
+    #[test]
+    fn a_connection_hash_is_hexadecimal_sha1() {
+        assert_eq!(connection_hash("abc"), "a9993e364706816aba3e25717850c26c9cd0d89d");
     }
 
     /// Written to the file, `*` would stand for every host there is.

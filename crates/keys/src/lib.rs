@@ -6,12 +6,15 @@
 #![forbid(unsafe_code)]
 
 pub mod agent;
+pub mod certificate;
 pub mod fingerprint;
 pub mod host;
 pub mod known_hosts;
 mod pattern;
 pub mod private;
 pub mod public;
+#[cfg(test)]
+mod testing;
 
 /// What the system said, in its words alone: without Rust's "(os error 2)".
 pub(crate) fn os_text(error: &std::io::Error) -> String {

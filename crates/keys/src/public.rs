@@ -31,6 +31,8 @@ pub struct PublicKeyLine {
 pub enum PublicKeyError {
     /// Not `type base64`, or the type is not the one inside.
     InvalidFormat,
+    /// A key, but not a user's certificate.
+    NotACertificate,
     /// The file cannot be read.
     Io(io::Error),
 }
@@ -96,6 +98,7 @@ impl fmt::Display for PublicKeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::InvalidFormat => f.write_str("invalid format"),
+            Self::NotACertificate => f.write_str("not a user certificate"),
             Self::Io(error) => f.write_str(&crate::os_text(error)),
         }
     }

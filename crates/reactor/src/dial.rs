@@ -85,7 +85,8 @@ pub(crate) fn connect(address: SocketAddr, options: &DialOptions) -> io::Result<
     socket.set_keepalive(options.keepalive)?;
     match socket.connect(&address.into()) {
         Ok(()) => {}
-        Err(error) if error.raw_os_error() == Some(rustix::io::Errno::INPROGRESS.raw_os_error()) => {}
+        Err(error)
+            if error.raw_os_error() == Some(rustix::io::Errno::INPROGRESS.raw_os_error()) => {}
         Err(error) => return Err(error),
     }
     Ok(TcpStream::from_std(socket.into()))
@@ -106,14 +107,16 @@ mod tests {
     #[test]
     fn families_take_turns() {
         let parse = |text: &&str| text.parse().unwrap();
-        let addresses = ["[::1]:1", "[::2]:1", "[::3]:1", "127.0.0.1:1"].iter().map(parse).collect();
+        let addresses =
+            ["[::1]:1", "[::2]:1", "[::3]:1", "127.0.0.1:1"].iter().map(parse).collect();
         let order: Vec<String> = interleaved(addresses).iter().map(ToString::to_string).collect();
         assert_eq!(order, ["[::1]:1", "127.0.0.1:1", "[::2]:1", "[::3]:1"]);
     }
 
     #[test]
     fn a_bind_address_of_another_family_is_refused() {
-        let options = DialOptions { bind_address: Some("::1".parse().unwrap()), ..DialOptions::default() };
+        let options =
+            DialOptions { bind_address: Some("::1".parse().unwrap()), ..DialOptions::default() };
         assert!(connect("127.0.0.1:9".parse().unwrap(), &options).is_err());
     }
 }

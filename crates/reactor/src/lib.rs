@@ -431,7 +431,10 @@ impl Reactor {
 
     fn accept_from(&mut self, key: Key, handler: &mut dyn Handler) {
         for _ in 0..ACCEPTS_PER_TURN {
-            let Some(accepting) = self.listeners.get_mut(key).filter(|accepting| accepting.ready) else { return };
+            let Some(accepting) = self.listeners.get_mut(key).filter(|accepting| accepting.ready)
+            else {
+                return;
+            };
             match accepting.listener.accept() {
                 Ok(socket) => {
                     if let Ok(stream) = self.add_stream(socket, Inbound::Held) {
@@ -476,14 +479,20 @@ impl Reactor {
 
     fn next_attempt(&mut self, key: Key, handler: &mut dyn Handler) {
         let Some(dial) = self.dials.get_mut(key) else { return };
-        let Some(address) = dial.waiting.pop_front() else { return self.settle_if_hopeless(key, handler) };
+        let Some(address) = dial.waiting.pop_front() else {
+            return self.settle_if_hopeless(key, handler);
+        };
         let registry = self.poll.registry();
         match dial::connect(address, &dial.options) {
             Ok(stream) => {
                 let mut result = Ok(());
                 let attempt = self.attempts.insert_with(|attempt| {
                     let mut stream = stream;
-                    result = registry.register(&mut stream, attempt.token(Kind::Dial), Interest::WRITABLE);
+                    result = registry.register(
+                        &mut stream,
+                        attempt.token(Kind::Dial),
+                        Interest::WRITABLE,
+                    );
                     Attempt { dial: key, address, stream }
                 });
                 dial.attempts.push(attempt);
@@ -516,7 +525,8 @@ impl Reactor {
 
     fn attempt_won(&mut self, key: Key, handler: &mut dyn Handler) {
         let Some(mut attempt) = self.attempts.remove(key) else { return };
-        let options = self.dials.get(attempt.dial).map(|dial| dial.options.clone()).unwrap_or_default();
+        let options =
+            self.dials.get(attempt.dial).map(|dial| dial.options.clone()).unwrap_or_default();
         self.hang_up(attempt.dial);
         dial::set_type_of_service(&attempt.stream, &options);
         let _ = self.poll.registry().deregister(&mut attempt.stream);
@@ -593,9 +603,25 @@ impl Reactor {
         self.sessions.get_mut(session).map(|session| &mut session.engine)
     }
 
-    /// Ends a session once what is pending is written; an [`Event::Closed`] follows.
-    pub fn close_session(&mut self, key: Key) {
+    /// Trusts the host key a session was shown, or does not.
+    pub fn judge_host_key(&mut self, key: Key, trusted: bool) {
         if let Some(session) = self.sessions.get_mut(key) {
+            if trusted {
+                session.engine.accept_host_key(&mut session.tx);
+            } else {
+                session.engine.reject_host_key(&mut session.tx);
+            }
+            // What came behind the key may have been waiting in the buffer.
+            session.resume = true;
+            self.queue_read(key);
+            self.queue_flush(key);
+        }
+    }
+
+    /// Says goodbye, and ends a session once that is written; an [`Event::Closed`] follows.
+    pub fn close_session(&mut self, key: Key, description: &str) {
+        if let Some(session) = self.sessions.get_mut(key) {
+            session.engine.disconnect(description, &mut session.tx);
             session.closed.get_or_insert(Closed::Here);
             self.queue_flush(key);
         }
@@ -651,8 +677,15 @@ impl Reactor {
 
     /// Reads once, opens every complete packet in place, hands the events on.
     fn read_link(&mut self, key: Key, handler: &mut dyn Handler) {
-        let Some(session) = self.sessions.get_mut(key) else { return };
-        if !session.ready.read || session.closed.is_some() {
+        let Some(session) = self.sessions.get_mut(key).filter(|session| session.closed.is_none())
+        else {
+            return;
+        };
+        if std::mem::take(&mut session.resume) {
+            self.open_packets(key, handler);
+            return self.queue_read(key);
+        }
+        if !session.ready.read {
             return;
         }
         match session.read(&mut self.pool) {
@@ -787,7 +820,9 @@ impl Reactor {
     ///
     /// It is held until [`Reactor::flow`]; what comes over SSH is written from now on.
     pub fn relay(&mut self, stream: Key, session: Key, channel: Channel, early: Vec<u8>) {
-        let (Some(state), Some(owner)) = (self.streams.get_mut(stream), self.sessions.get_mut(session)) else {
+        let (Some(state), Some(owner)) =
+            (self.streams.get_mut(stream), self.sessions.get_mut(session))
+        else {
             return;
         };
         state.inbound = Inbound::Held;
@@ -869,7 +904,10 @@ impl Reactor {
                 }
                 self.queue_flush(session);
             }
-            handler.event(self, Event::StreamGone { stream: key, counts: stream.counts, error: stream.error });
+            handler.event(
+                self,
+                Event::StreamGone { stream: key, counts: stream.counts, error: stream.error },
+            );
         }
     }
 

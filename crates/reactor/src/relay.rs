@@ -60,7 +60,10 @@ impl Reactor {
 
     /// Writes gathered payload to its stream, behind what was spilled.
     fn deliver(&mut self, key: Key, gather: &mut Gather, handler: &mut dyn Handler) {
-        let (Some(channel), Some(session)) = (gather.channel.take(), self.sessions.get_mut(key)) else { return };
+        let (Some(channel), Some(session)) = (gather.channel.take(), self.sessions.get_mut(key))
+        else {
+            return;
+        };
         let rx = &session.rx;
         let payload = gather.spans.iter().map(|span| rx.bytes(*span));
         let stream_key = session.stream_of(channel);
@@ -200,7 +203,9 @@ impl Reactor {
     }
 
     fn read_dialogue(&mut self, key: Key, handler: &mut dyn Handler) {
-        let Some(stream) = self.streams.get_mut(key).filter(|stream| stream.ready.read) else { return };
+        let Some(stream) = self.streams.get_mut(key).filter(|stream| stream.ready.read) else {
+            return;
+        };
         let mut bytes = vec![0; DIALOGUE];
         match uninterrupted(|| stream.socket.readv(&mut [IoSliceMut::new(&mut bytes)])) {
             Ok(count) => {
@@ -250,7 +255,8 @@ impl Reactor {
     }
 
     fn queue_if_readable(&mut self, key: Key) {
-        if self.streams.get(key).is_some_and(|stream| stream.ready.read || !stream.early.is_empty()) {
+        if self.streams.get(key).is_some_and(|stream| stream.ready.read || !stream.early.is_empty())
+        {
             self.queue_fill(key);
         }
     }
@@ -273,12 +279,18 @@ enum Filled {
 }
 
 /// One `readv` into the bodies of as many packets as may be sent, sealed where they stand.
-fn fill_once(owner: &mut Session, stream: &mut Stream, channel: Channel, share: usize) -> io::Result<Filled> {
+fn fill_once(
+    owner: &mut Session,
+    stream: &mut Stream,
+    channel: Channel,
+    share: usize,
+) -> io::Result<Filled> {
     let mut batch = match owner.engine.reserve(channel, share, &mut owner.tx) {
         Ok(batch) => batch,
         Err(blocked) => return Ok(Filled::Blocked(blocked)),
     };
-    let mut slices: [IoSliceMut<'_>; MAX_SLICES] = std::array::from_fn(|_| IoSliceMut::new(&mut []));
+    let mut slices: [IoSliceMut<'_>; MAX_SLICES] =
+        std::array::from_fn(|_| IoSliceMut::new(&mut []));
     let (mut count, mut wanted) = (0, 0);
     for (slice, body) in slices.iter_mut().zip(batch.bodies()) {
         wanted += body.len();

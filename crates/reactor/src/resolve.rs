@@ -65,11 +65,12 @@ impl Resolver {
             self.tell(id, numeric(address, port, family));
         } else {
             let (sender, waker, host) = (self.sender.clone(), self.waker.clone(), host.to_owned());
-            let spawned = thread::Builder::new().name("resolve".into()).stack_size(STACK).spawn(move || {
-                // Nobody listens any more when the loop is gone; then there is nobody to tell.
-                let _ = sender.send((id, by_name(&host, port, family)));
-                let _ = waker.wake();
-            });
+            let spawned =
+                thread::Builder::new().name("resolve".into()).stack_size(STACK).spawn(move || {
+                    // Nobody listens any more when the loop is gone; then there is nobody to tell.
+                    let _ = sender.send((id, by_name(&host, port, family)));
+                    let _ = waker.wake();
+                });
             if let Err(error) = spawned {
                 self.tell(id, Err(error.to_string()));
             }
@@ -97,7 +98,8 @@ fn numeric(address: IpAddr, port: u16, family: Family) -> Found {
 
 /// Asks the system's resolver. Blocks.
 pub fn by_name(host: &str, port: u16, family: Family) -> Found {
-    let found = (host, port).to_socket_addrs().map_err(|error| resolver_words(&error.to_string()))?;
+    let found =
+        (host, port).to_socket_addrs().map_err(|error| resolver_words(&error.to_string()))?;
     let mut wanted: Vec<SocketAddr> = Vec::new();
     for address in found.filter(|address| family.takes(address.ip())) {
         if !wanted.contains(&address) {

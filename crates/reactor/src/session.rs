@@ -43,6 +43,8 @@ pub(crate) struct Session {
     pub(crate) ready: Readiness,
     /// On the read list already.
     pub(crate) queued: bool,
+    /// Packets may be waiting in the buffer though nothing new has come.
+    pub(crate) resume: bool,
     /// On the flush list already.
     pub(crate) dirty: bool,
     /// The local ends of its channels, by channel index.
@@ -57,6 +59,11 @@ pub(crate) struct Session {
     pub(crate) closed: Option<Closed>,
 }
 
+/// Channel numbers are handed out from 0 and used again, so a table by number stays dense.
+const fn index_of(channel: Channel) -> usize {
+    channel.number().0 as usize
+}
+
 impl Session {
     pub(crate) fn new(engine: Engine, link: Box<dyn Link>, ready: Readiness) -> Self {
         Self {
@@ -66,6 +73,7 @@ impl Session {
             tx: TxRing::new(),
             ready,
             queued: false,
+            resume: false,
             dirty: false,
             streams: Vec::new(),
             waiting: Vec::new(),
@@ -76,11 +84,11 @@ impl Session {
     }
 
     pub(crate) fn stream_of(&self, channel: Channel) -> Option<Key> {
-        self.streams.get(channel.index()).copied().flatten()
+        self.streams.get(index_of(channel)).copied().flatten()
     }
 
     pub(crate) fn set_stream(&mut self, channel: Channel, stream: Option<Key>) {
-        let index = channel.index();
+        let index = index_of(channel);
         if self.streams.len() <= index {
             self.streams.resize(index + 1, None);
         }
@@ -151,7 +159,9 @@ impl Session {
                     batch.commit(taken);
                     rest = &rest[taken..];
                 }
-                Err(Blocked::Window | Blocked::Rekeying | Blocked::OutputFull) => return Some(rest.to_vec()),
+                Err(Blocked::Window | Blocked::Rekeying | Blocked::OutputFull) => {
+                    return Some(rest.to_vec());
+                }
                 // The channel takes no more data at all.
                 Err(_) => return None,
             }
@@ -179,7 +189,9 @@ impl Session {
                     self.tx.written(taken);
                     self.ready.was_written(taken, wanted);
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.ready.write_blocked(),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.ready.write_blocked()
+                }
                 Err(error) => return Err(error),
             }
         }

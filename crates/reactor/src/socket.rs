@@ -138,15 +138,6 @@ impl Socket {
         }
     }
 
-    /// The error that a failed connect left.
-    pub(crate) fn take_error(&self) -> io::Result<Option<io::Error>> {
-        match self {
-            Self::Tcp(stream) => stream.take_error(),
-            Self::Unix(stream) => stream.take_error(),
-            Self::Pair(_) => Ok(None),
-        }
-    }
-
     /// The address at the other end, for TCP.
     pub fn peer_addr(&self) -> Option<SocketAddr> {
         match self {
@@ -172,7 +163,12 @@ fn register_pair(pair: &Pair, registry: &Registry, token: Token) -> io::Result<b
     Ok(never_blocks)
 }
 
-fn register_end(fd: &OwnedFd, interest: Interest, registry: &Registry, token: Token) -> io::Result<bool> {
+fn register_end(
+    fd: &OwnedFd,
+    interest: Interest,
+    registry: &Registry,
+    token: Token,
+) -> io::Result<bool> {
     match SourceFd(&fd.as_raw_fd()).register(registry, token, interest) {
         Ok(()) => Ok(false),
         // epoll refuses regular files and /dev/null: they are always ready.

@@ -103,7 +103,10 @@ impl Stream {
     /// Writes what was spilled and `fresh` behind it, in one call; what the kernel leaves is spilled.
     ///
     /// Gives the bytes that have left: into the kernel, or into nowhere when the socket is broken.
-    pub(crate) fn write_through<'a>(&mut self, fresh: impl Iterator<Item = &'a [u8]> + Clone) -> usize {
+    pub(crate) fn write_through<'a>(
+        &mut self,
+        fresh: impl Iterator<Item = &'a [u8]> + Clone,
+    ) -> usize {
         let spilled = self.spill.pending_len();
         let wanted = spilled + fresh.clone().map(<[u8]>::len).sum::<usize>();
         let taken = if self.ready.write { self.writev(fresh.clone(), wanted) } else { 0 };
@@ -128,10 +131,18 @@ impl Stream {
         let mut slices = [IoSlice::new(&[]); MAX_SLICES];
         let mut count = 0;
         let mut offered = 0;
-        for (slice, bytes) in slices.iter_mut().zip(self.spill.pending().chain(fresh)) {
-            *slice = IoSlice::new(bytes);
-            offered += bytes.len();
-            count += 1;
+        let mut offer = |bytes| {
+            if let Some(slice) = slices.get_mut(count) {
+                *slice = IoSlice::new(bytes);
+                offered += bytes.len();
+                count += 1;
+            }
+        };
+        for bytes in self.spill.pending() {
+            offer(bytes);
+        }
+        for bytes in fresh {
+            offer(bytes);
         }
         if offered == 0 {
             return 0;

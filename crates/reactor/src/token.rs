@@ -28,7 +28,8 @@ pub(crate) enum Kind {
     Dial,
 }
 
-const KINDS: [Kind; 6] = [Kind::Waker, Kind::Signal, Kind::Link, Kind::Listener, Kind::Stream, Kind::Dial];
+const KINDS: [Kind; 6] =
+    [Kind::Waker, Kind::Signal, Kind::Link, Kind::Listener, Kind::Stream, Kind::Dial];
 
 /// Names one place of a [`Slab`] as long as its present tenant lives there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -107,13 +108,6 @@ impl<T> Slab<T> {
         self.free.push(key.index);
         place.tenant.take()
     }
-
-    pub(crate) fn keys(&self) -> impl Iterator<Item = Key> {
-        self.places.iter().enumerate().filter(|(_, place)| place.tenant.is_some()).map(|(index, place)| Key {
-            index: index as u32,
-            generation: place.generation,
-        })
-    }
 }
 
 #[cfg(test)]
@@ -140,7 +134,6 @@ mod tests {
         assert_eq!(slab.get(old), None);
         assert_eq!(slab.remove(old), None);
         assert_eq!(slab.get(new), Some(&'b'));
-        assert_eq!(slab.keys().collect::<Vec<_>>(), [new]);
         assert_eq!(slab.len(), 1);
     }
 

@@ -387,8 +387,20 @@ fn an_expired_password_is_changed() {
     assert_eq!(script.asks_one(), Ask::ChangePassword { prompt: b"too old".into() });
     script.client.password(secret("this was not asked"));
     script.sent(0);
+    let change = request("password", b"\x01\0\0\0\x03old\0\0\0\x03new");
     script.client.change_password(secret("old"), secret("new"));
-    assert_eq!(script.sent(1), request("password", b"\x01\0\0\0\x03old\0\0\0\x03new"));
+    assert_eq!(script.sent(1), change);
+    script.says(&failure("password", false));
+    let asks = [Ask::TryAgain(Method::Password), Ask::Password { attempt: 2 }];
+    assert_eq!(script.asks(), asks);
+    script.client.change_password(secret("this was"), secret("not asked"));
+    script.sent(0);
+    script.client.password(secret("old"));
+    script.says(&wire(|out| message.encode(out)));
+    script.sent(1);
+    script.client.change_password(secret("old"), secret("new"));
+    script.asks();
+    assert_eq!(script.sent(1), change);
     script.says(&success());
     assert_eq!(script.asks(), [partial(&[], Method::Password)]);
 }
@@ -544,6 +556,16 @@ fn an_eager_key_is_forgotten_when_none_is_enough() {
     script.says(&accept());
     script.says(&success());
     assert_eq!(script.asks(), [partial(&[], Method::None)]);
+}
+
+#[test]
+fn an_eager_key_not_yet_chosen_is_not_asked_for_any_more_when_none_is_enough() {
+    let mut script = Script::start(Config { eager_key: true, ..config() });
+    script.says(&accept());
+    script.says(&success());
+    assert_eq!(script.asks(), [partial(&[], Method::None)]);
+    script.client.offer_key(&ed25519("a"), KeyUse::Probe);
+    script.sent(2);
 }
 
 #[test]

@@ -119,6 +119,13 @@ mod tests {
     }
 
     #[test]
+    fn none_is_never_a_way_in() {
+        let progress = progress(&[Method::None, Publickey], &[]).unwrap();
+        assert_eq!(progress.can_continue(), "publickey");
+        assert!(!progress.allows(Method::None));
+    }
+
+    #[test]
     fn lists_are_walked_from_the_front_until_one_is_done() {
         let all = [Publickey, Password, KeyboardInteractive];
         let lists: [&[Method]; 2] = [&[Publickey, Password], &[Publickey, KeyboardInteractive]];

@@ -56,3 +56,57 @@ impl Scalar {
         shared.ok_or(KexError::InvalidPublicValue)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+
+    use super::*;
+    use crate::SystemRandom;
+    use crate::testing::{Replay, cases};
+
+    fn is_p521_or_portable(curve: &str) -> bool {
+        // ring draws its scalars itself, so only the others can be told which one to use.
+        cfg!(feature = "portable") || curve == "nistp521"
+    }
+
+    #[test]
+    fn shared_secrets_are_those_of_rfc_5903() {
+        for case in cases(include_str!("../../testdata/ecdh.txt")) {
+            if !is_p521_or_portable(case.text("curve")) {
+                continue;
+            }
+            let curve =
+                Curve::ALL.iter().copied().find(|c| c.identifier() == case.text("curve")).unwrap();
+            for (scalar, public, peer) in [("i", "gi", "gr"), ("r", "gr", "gi")] {
+                let (scalar, point) = generate(curve, &mut Replay(case.bytes(scalar)));
+                assert_eq!(point, case.bytes(public));
+                assert_eq!(scalar.agree(&case.bytes(peer)).unwrap()[..], case.bytes("shared"));
+            }
+        }
+    }
+
+    #[test]
+    fn values_that_are_no_points_are_refused() {
+        for curve in Curve::ALL.iter().copied() {
+            let (_, good) = generate(curve, &mut SystemRandom::new());
+            let agree = |peer: &[u8]| generate(curve, &mut SystemRandom::new()).0.agree(peer).err();
+            assert_eq!(agree(&good), None);
+            assert_eq!(agree(&good[..good.len() - 1]), Some(KexError::WrongLength));
+            assert_eq!(agree(&[&good[..], &[0]].concat()), Some(KexError::WrongLength));
+            assert_eq!(agree(&[0]), Some(KexError::WrongLength), "the point at infinity");
+
+            let mut off_curve = good.clone();
+            *off_curve.last_mut().unwrap() ^= 1;
+            let mut compressed = good.clone();
+            compressed[0] = 2;
+            let mut zero = vec![0; good.len()];
+            zero[0] = 4;
+            let mut beyond_the_field = vec![0xff; good.len()];
+            beyond_the_field[0] = 4;
+            for bad in [off_curve, compressed, zero, beyond_the_field] {
+                assert_eq!(agree(&bad), Some(KexError::InvalidPublicValue), "{curve:?}");
+            }
+        }
+    }
+}

@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use adit_crypto::Random;
+use adit_crypto::{KeyError, PublicKey, Random};
 use base64ct::{Base64, Encoding};
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
@@ -66,7 +66,7 @@ pub enum LineError {
     BadHash,
     /// Nothing, or not enough, behind the hosts.
     Truncated,
-    /// The key is not base64, or not of the type named before it.
+    /// The key is damaged, not of the type named before it, or of a type not known here.
     BadKey,
 }
 
@@ -100,9 +100,14 @@ impl<'a> Line<'a> {
     /// The key as it goes over the wire.
     ///
     /// # Errors
-    /// [`LineError::BadKey`].
+    /// [`LineError::BadKey`], also for types that no host could show us.
     pub fn key(&self) -> Result<Vec<u8>, LineError> {
-        decode_blob(self.key_type, self.base64).ok_or(LineError::BadKey)
+        let blob = decode_blob(self.key_type, self.base64).ok_or(LineError::BadKey)?;
+        match PublicKey::decode(&blob) {
+            // A short RSA key is not used any more, but still tells that another is new.
+            Ok(_) | Err(KeyError::RsaSize) => Ok(blob),
+            Err(_) => Err(LineError::BadKey),
+        }
     }
 
     /// The hosts under which the line knows the key written as `base64`: nothing when it is about

@@ -5,6 +5,8 @@
 //! Proved by: `tests` below, fuzz `known_hosts_line`; `write` against ssh-keygen.
 
 mod line;
+#[cfg(test)]
+mod tests;
 mod write;
 
 use std::fmt;

@@ -7,6 +7,8 @@
 mod der;
 mod openssh;
 mod pem;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::fs::{File, Metadata};
@@ -14,11 +16,11 @@ use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use adit_crypto::{Curve, SigningKey};
+use adit_crypto::{KeyError, SigningKey};
 use adit_wire::DecodeError;
 use zeroize::Zeroizing;
 
-use crate::public::MAX_KEY_FILE;
+use crate::public::{MAX_KEY_FILE, PublicKeyLine};
 use openssh::Container;
 use pem::Pem;
 
@@ -76,6 +78,8 @@ pub enum Cause {
     UnsupportedCipher,
     /// A kind of key that cannot sign here: DSA, keys in hardware, other curves.
     UnsupportedKey,
+    /// An RSA key shorter, or longer, than anybody should use.
+    InvalidLength,
     /// Others can read the file.
     Unprotected(UnprotectedKey),
     /// The file cannot be read.
@@ -89,6 +93,21 @@ pub struct UnprotectedKey {
     pub path: PathBuf,
     /// Its permission bits.
     pub mode: u32,
+}
+
+/// The public half of the key in `path`, found without a passphrase.
+///
+/// `path` may itself be a public key, whose other half is in an agent; else it is `path.pub`, else what the
+/// private file shows in the clear.
+pub fn public_half(path: &Path) -> Option<PublicKeyLine> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".pub");
+    let written = PublicKeyLine::load(path).or_else(|_| PublicKeyLine::load(Path::new(&beside)));
+    written.ok().or_else(|| {
+        let text = read_text(File::open(path).ok()?).ok()?;
+        let blob = KeyFile::parse(path, &text).ok()?.public_blob()?;
+        Some(PublicKeyLine { blob, comment: String::new() })
+    })
 }
 
 impl KeyFile {
@@ -172,7 +191,7 @@ impl KeyFile {
     }
 
     fn open(&self, passphrase: &[u8]) -> Result<PrivateKey, Cause> {
-        let (material, comment) = match self.format {
+        let (key, comment) = match self.format {
             Format::OpenSsh => Container::parse(&self.pem.body)?.open(passphrase)?,
             Format::EncryptedPkcs8 => {
                 der::encrypted_pkcs8(&self.pem.body, passphrase).map(nameless)?
@@ -181,7 +200,6 @@ impl KeyFile {
             Format::Sec1 => self.open_der(passphrase, |der| der::sec1(der, None)).map(nameless)?,
             Format::Pkcs8 => self.open_der(passphrase, der::pkcs8).map(nameless)?,
         };
-        let key = material.signing_key()?;
         match self.public_blob() {
             Some(public) if public != key.public_blob() => Err(Cause::InvalidFormat),
             _ => Ok(PrivateKey { key, comment }),
@@ -191,19 +209,31 @@ impl KeyFile {
     fn open_der(
         &self,
         passphrase: &[u8],
-        read: impl FnOnce(&[u8]) -> Result<Material, Cause>,
-    ) -> Result<Material, Cause> {
+        read: impl FnOnce(&[u8]) -> Result<SigningKey, Cause>,
+    ) -> Result<SigningKey, Cause> {
         let der = self.pem.decrypted(passphrase)?;
-        // One wrong passphrase in 256 leaves good padding behind, but no key.
-        read(&der).map_err(|cause| match cause {
-            Cause::InvalidFormat if self.is_encrypted() => Cause::WrongPassphrase,
-            other => other,
-        })
+        open_document(&der, read, self.is_encrypted())
     }
 }
 
-fn nameless(material: Material) -> (Material, String) {
-    (material, String::new())
+/// One wrong passphrase in 256 leaves good padding behind, but no key.
+fn open_document(
+    der: &[u8],
+    read: impl FnOnce(&[u8]) -> Result<SigningKey, Cause>,
+    decrypted: bool,
+) -> Result<SigningKey, Cause> {
+    read(der).map_err(|cause| match cause {
+        Cause::InvalidFormat if decrypted => Cause::WrongPassphrase,
+        other => other,
+    })
+}
+
+fn ed25519(seed: &[u8]) -> Result<SigningKey, Cause> {
+    seed.try_into().map(SigningKey::ed25519).map_err(|_| Cause::InvalidFormat)
+}
+
+fn nameless(key: SigningKey) -> (SigningKey, String) {
+    (key, String::new())
 }
 
 fn recognise(text: &[u8]) -> Result<(Format, Pem), Cause> {
@@ -222,11 +252,14 @@ fn recognise(text: &[u8]) -> Result<(Format, Pem), Cause> {
 
 fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Cause> {
     let file = File::open(path)?;
-    let metadata = file.metadata()?;
-    check_permissions(path, &metadata)?;
+    check_permissions(path, &file.metadata()?)?;
+    read_text(file)
+}
+
+fn read_text(file: File) -> Result<Zeroizing<Vec<u8>>, Cause> {
     // Made large enough at once, so that no copy is left behind in memory.
-    let mut text =
-        Zeroizing::new(Vec::with_capacity(metadata.len().min(MAX_KEY_FILE) as usize + 1));
+    let expected = file.metadata()?.len().min(MAX_KEY_FILE) as usize + 1;
+    let mut text = Zeroizing::new(Vec::with_capacity(expected));
     file.take(MAX_KEY_FILE + 1).read_to_end(&mut text)?;
     if text.len() as u64 > MAX_KEY_FILE { Err(Cause::InvalidFormat) } else { Ok(text) }
 }
@@ -238,49 +271,6 @@ fn check_permissions(path: &Path, metadata: &Metadata) -> Result<(), Cause> {
         return Err(Cause::Unprotected(UnprotectedKey { path: path.to_owned(), mode }));
     }
     Ok(())
-}
-
-/// The numbers of a private key, as every format has them.
-enum Material {
-    Ed25519 {
-        seed: Zeroizing<[u8; 32]>,
-    },
-    Ecdsa {
-        curve: Curve,
-        scalar: Zeroizing<Vec<u8>>,
-        public: Vec<u8>,
-    },
-    Rsa {
-        n: Zeroizing<Vec<u8>>,
-        e: Zeroizing<Vec<u8>>,
-        d: Zeroizing<Vec<u8>>,
-        p: Zeroizing<Vec<u8>>,
-        q: Zeroizing<Vec<u8>>,
-        inverse_q: Zeroizing<Vec<u8>>,
-    },
-}
-
-impl Material {
-    fn ed25519(seed: &[u8]) -> Result<Self, Cause> {
-        let seed = seed.try_into().map_err(|_| Cause::InvalidFormat)?;
-        Ok(Self::Ed25519 { seed: Zeroizing::new(seed) })
-    }
-
-    /// `scalar` may have lost its leading zeros or gained one.
-    fn ecdsa(curve: Curve, scalar: &[u8], public: &[u8]) -> Result<Self, Cause> {
-        let zeros = scalar.iter().take_while(|byte| **byte == 0).count();
-        let short = &scalar[zeros..];
-        let missing = curve.scalar_len().checked_sub(short.len()).ok_or(Cause::InvalidFormat)?;
-        let mut scalar = Zeroizing::new(vec![0; curve.scalar_len()]);
-        scalar[missing..].copy_from_slice(short);
-        Ok(Self::Ecdsa { curve, scalar, public: public.to_vec() })
-    }
-}
-
-impl Material {
-    fn signing_key(&self) -> Result<SigningKey, Cause> {
-        Err(Cause::UnsupportedKey)
-    }
 }
 
 /// Nothing but the file: what is in it is secret.
@@ -300,6 +290,15 @@ impl fmt::Debug for PrivateKey {
 impl From<DecodeError> for Cause {
     fn from(_: DecodeError) -> Self {
         Self::InvalidFormat
+    }
+}
+
+impl From<KeyError> for Cause {
+    fn from(error: KeyError) -> Self {
+        match error {
+            KeyError::RsaSize => Self::InvalidLength,
+            _ => Self::InvalidFormat,
+        }
     }
 }
 
@@ -324,6 +323,7 @@ impl fmt::Display for Cause {
             }
             Self::UnsupportedCipher => f.write_str("key encrypted using unsupported cipher"),
             Self::UnsupportedKey => f.write_str("unknown or unsupported key type"),
+            Self::InvalidLength => f.write_str("Invalid key length"),
             Self::Unprotected(_) => f.write_str("bad permissions"),
             Self::Io(error) => f.write_str(&crate::os_text(error)),
         }

@@ -4,20 +4,21 @@
 //! Errors: `Cause`.   Allocates: the decrypted section, zeroized.
 //! Proved by: `tests` of `private`, fuzz `private_key`.
 
-use adit_crypto::Curve;
-use adit_wire::{DecodeError, Mpint, Reader};
+use adit_crypto::{Curve, RsaPrivateParts, SigningKey};
+use adit_wire::{Mpint, Reader};
 use aes::{Aes128, Aes192, Aes256};
-use aes_gcm::Aes256Gcm;
 use aes_gcm::aead::AeadInOut;
+use aes_gcm::{Aes128Gcm, Aes256Gcm};
 use cbc::cipher::block_padding::NoPadding;
 use cbc::cipher::{BlockModeDecrypt, KeyInit, KeyIvInit, StreamCipher};
 use chacha20::ChaCha20;
 use ctr::Ctr128BE;
+use des::TdesEde3;
 use poly1305::Poly1305;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use super::{Cause, Material};
+use super::Cause;
 
 const MAGIC: &[u8] = b"openssh-key-v1\0";
 
@@ -52,9 +53,9 @@ struct Cipher {
 /// Decrypts in place: key, iv, section, tag.
 type Decrypt = fn(&[u8], &[u8], &mut [u8], &[u8]) -> Result<(), Cause>;
 
-/// All that `ssh-keygen -Z` takes, 3DES aside.
+/// All that `ssh-keygen -Z` takes.
 #[rustfmt::skip]
-const CIPHERS: [Cipher; 9] = [
+const CIPHERS: [Cipher; 11] = [
     Cipher { name: "none", key: 0, iv: 0, block: 8, tag: 0, decrypt: |_, _, _, _| Ok(()) },
     Cipher { name: "aes256-ctr", key: 32, iv: 16, block: 16, tag: 0, decrypt: stream::<Ctr128BE<Aes256>> },
     Cipher { name: "aes192-ctr", key: 24, iv: 16, block: 16, tag: 0, decrypt: stream::<Ctr128BE<Aes192>> },
@@ -62,7 +63,9 @@ const CIPHERS: [Cipher; 9] = [
     Cipher { name: "aes256-cbc", key: 32, iv: 16, block: 16, tag: 0, decrypt: blocks::<cbc::Decryptor<Aes256>> },
     Cipher { name: "aes192-cbc", key: 24, iv: 16, block: 16, tag: 0, decrypt: blocks::<cbc::Decryptor<Aes192>> },
     Cipher { name: "aes128-cbc", key: 16, iv: 16, block: 16, tag: 0, decrypt: blocks::<cbc::Decryptor<Aes128>> },
-    Cipher { name: "aes256-gcm@openssh.com", key: 32, iv: 12, block: 16, tag: 16, decrypt: aes256_gcm },
+    Cipher { name: "3des-cbc", key: 24, iv: 8, block: 8, tag: 0, decrypt: blocks::<cbc::Decryptor<TdesEde3>> },
+    Cipher { name: "aes256-gcm@openssh.com", key: 32, iv: 12, block: 16, tag: 16, decrypt: sealed::<Aes256Gcm> },
+    Cipher { name: "aes128-gcm@openssh.com", key: 16, iv: 12, block: 16, tag: 16, decrypt: sealed::<Aes128Gcm> },
     Cipher { name: "chacha20-poly1305@openssh.com", key: 64, iv: 0, block: 8, tag: 16, decrypt: chacha20_poly1305 },
 ];
 
@@ -87,8 +90,13 @@ fn blocks<C: KeyIvInit + BlockModeDecrypt>(
     cipher.decrypt_padded::<NoPadding>(section).map(drop).map_err(|_| Cause::InvalidFormat)
 }
 
-fn aes256_gcm(key: &[u8], iv: &[u8], section: &mut [u8], tag: &[u8]) -> Result<(), Cause> {
-    let cipher = Aes256Gcm::new_from_slice(key).map_err(|_| Cause::InvalidFormat)?;
+fn sealed<C: KeyInit + AeadInOut>(
+    key: &[u8],
+    iv: &[u8],
+    section: &mut [u8],
+    tag: &[u8],
+) -> Result<(), Cause> {
+    let cipher = C::new_from_slice(key).map_err(|_| Cause::InvalidFormat)?;
     let nonce = iv.try_into().map_err(|_| Cause::InvalidFormat)?;
     let tag = tag.try_into().map_err(|_| Cause::InvalidFormat)?;
     cipher
@@ -139,7 +147,7 @@ impl<'a> Container<'a> {
     }
 
     /// Decrypts the private section and takes the key and its comment from it.
-    pub(super) fn open(&self, passphrase: &[u8]) -> Result<(Material, String), Cause> {
+    pub(super) fn open(&self, passphrase: &[u8]) -> Result<(SigningKey, String), Cause> {
         let mut section = Zeroizing::new(self.section.to_vec());
         if let Some(kdf) = &self.kdf {
             let secret = kdf.derive(passphrase, self.cipher.key + self.cipher.iv)?;
@@ -150,19 +158,19 @@ impl<'a> Container<'a> {
     }
 
     /// `uint32 check · uint32 the same · string type · fields of the type · string comment · 01 02 03 …`
-    fn read_section(&self, section: &[u8]) -> Result<(Material, String), Cause> {
+    fn read_section(&self, section: &[u8]) -> Result<(SigningKey, String), Cause> {
         let mut reader = Reader::new(section);
         if reader.field::<u32>()? != reader.field::<u32>()? {
             // A wrong passphrase decrypts to noise; without one the file is broken.
             let encrypted = self.is_encrypted();
             return Err(if encrypted { Cause::WrongPassphrase } else { Cause::InvalidFormat });
         }
-        let material = read_key(&mut reader)?;
+        let key = read_key(&mut reader)?;
         let comment = String::from_utf8_lossy(reader.string()?).into_owned();
         let padding = reader.rest();
         let counted = padding.iter().zip(1..=u8::MAX).all(|(byte, count)| *byte == count);
         let whole = padding.len() < self.cipher.block && counted;
-        if whole { Ok((material, comment)) } else { Err(Cause::InvalidFormat) }
+        if whole { Ok((key, comment)) } else { Err(Cause::InvalidFormat) }
     }
 }
 
@@ -192,10 +200,10 @@ impl<'a> Bcrypt<'a> {
 }
 
 /// `string type · fields`
-fn read_key(reader: &mut Reader<'_>) -> Result<Material, Cause> {
+fn read_key(reader: &mut Reader<'_>) -> Result<SigningKey, Cause> {
     match reader.field::<&str>()? {
         "ssh-ed25519" => read_ed25519(reader),
-        "ssh-rsa" => Ok(read_rsa(reader)?),
+        "ssh-rsa" => read_rsa(reader),
         name => {
             let curve = name.strip_prefix("ecdsa-sha2-").and_then(curve_named);
             curve.ok_or(Cause::UnsupportedKey).and_then(|curve| read_ecdsa(reader, curve))
@@ -208,28 +216,28 @@ fn curve_named(identifier: &str) -> Option<Curve> {
 }
 
 /// `string public key · string seed and public key`
-fn read_ed25519(reader: &mut Reader<'_>) -> Result<Material, Cause> {
+fn read_ed25519(reader: &mut Reader<'_>) -> Result<SigningKey, Cause> {
     let public = reader.string()?;
     let (seed, again) = reader.string()?.split_at_checked(32).ok_or(Cause::InvalidFormat)?;
     if public != again {
         return Err(Cause::InvalidFormat);
     }
-    Material::ed25519(seed)
+    super::ed25519(seed)
 }
 
 /// `string curve · string Q · mpint d`
-fn read_ecdsa(reader: &mut Reader<'_>, curve: Curve) -> Result<Material, Cause> {
+fn read_ecdsa(reader: &mut Reader<'_>, curve: Curve) -> Result<SigningKey, Cause> {
     if reader.field::<&str>()? != curve.identifier() {
         return Err(Cause::InvalidFormat);
     }
-    let public = reader.string()?;
-    Material::ecdsa(curve, reader.field::<Mpint<'_>>()?.magnitude(), public)
+    let point = reader.string()?;
+    Ok(SigningKey::ecdsa(curve, point, reader.field::<Mpint<'_>>()?.magnitude())?)
 }
 
 /// `mpint n · mpint e · mpint d · mpint q^-1 mod p · mpint p · mpint q`
-fn read_rsa(reader: &mut Reader<'_>) -> Result<Material, DecodeError> {
-    let mut number = || Ok(Zeroizing::new(reader.field::<Mpint<'_>>()?.magnitude().to_vec()));
-    let (n, e, d, inverse_q, p, q) =
-        (number()?, number()?, number()?, number()?, number()?, number()?);
-    Ok(Material::Rsa { n, e, d, p, q, inverse_q })
+fn read_rsa(reader: &mut Reader<'_>) -> Result<SigningKey, Cause> {
+    let mut number = || Ok::<_, Cause>(reader.field::<Mpint<'_>>()?.magnitude());
+    let (n, e, d) = (number()?, number()?, number()?);
+    let _for_chinese_remainders = (number()?, number()?, number()?);
+    Ok(SigningKey::rsa(RsaPrivateParts { n, e, d })?)
 }

@@ -24,11 +24,13 @@ pub(super) struct Pem {
 }
 
 impl Pem {
-    /// Finds the first armoured block; what stands before it does not matter.
+    /// Finds the first armoured private key; what stands before it, curve parameters for one, does not matter.
     pub(super) fn parse(text: &[u8]) -> Result<Self, Cause> {
         let text = std::str::from_utf8(text).map_err(|_| Cause::InvalidFormat)?;
         let mut lines = text.lines().map(str::trim_end);
-        let label = lines.find_map(|line| dashed(line, "BEGIN ")).ok_or(Cause::InvalidFormat)?;
+        let mut label = lines.by_ref().filter_map(|line| dashed(line, "BEGIN "));
+        let label =
+            label.find(|label| label.ends_with("PRIVATE KEY")).ok_or(Cause::InvalidFormat)?;
         let mut base64 = Zeroizing::new(String::with_capacity(text.len()));
         let mut encryption = None;
         for line in lines {

@@ -381,3 +381,6 @@ impl std::error::Error for AgentError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,73 @@
+//! The algorithms this program was built with, by name, for option lists and `-Q`.
+//! Touches: names.   Never: what the algorithms do.
+//! Invariants: the default order of ciphers is what this processor does fastest.
+//! Errors: none.   Allocates: once.
+//! Proved by: `tests` below, interop `matrix.rs`.
+
+use crate::args::QueryNames;
+use adit_config::{AlgorithmSet, Algorithms};
+use adit_crypto::{
+    CipherAlgorithm, KexAlgorithm, KeyAlgorithm, MacAlgorithm, SignatureAlgorithm, aes_hardware,
+};
+use std::sync::LazyLock;
+
+/// All of them.
+pub(crate) static ALGORITHMS: LazyLock<Algorithms> = LazyLock::new(|| Algorithms {
+    ciphers: set(
+        CipherAlgorithm::ALL,
+        CipherAlgorithm::preferred(aes_hardware()),
+        CipherAlgorithm::name,
+    ),
+    macs: set(MacAlgorithm::ALL, MacAlgorithm::ALL, MacAlgorithm::name),
+    kex: set(KexAlgorithm::ALL, KexAlgorithm::DEFAULT, KexAlgorithm::name),
+    signatures: set(KeyAlgorithm::ALL, KeyAlgorithm::DEFAULT_HOST_KEY, KeyAlgorithm::name),
+    ca_signatures: set(SignatureAlgorithm::ALL, SignatureAlgorithm::ALL, SignatureAlgorithm::name),
+});
+
+/// Which implementation of the algorithms this is, for `-V`.
+pub(crate) const BACK_END: &str = adit_crypto::BACK_END;
+
+/// What `-Q` answers from.
+pub(crate) fn query_names() -> QueryNames {
+    let names = |wanted: fn(&str) -> bool| -> &'static [&'static str] {
+        let all = ALGORITHMS.signatures.supported.iter().copied();
+        all.filter(|name| wanted(name)).collect::<Vec<_>>().leak()
+    };
+    let aead = CipherAlgorithm::ALL.iter().copied().filter(|cipher| cipher.is_aead());
+    QueryNames {
+        cipher: ALGORITHMS.ciphers.supported,
+        cipher_auth: aead.map(CipherAlgorithm::name).collect::<Vec<_>>().leak(),
+        mac: ALGORITHMS.macs.supported,
+        kex: ALGORITHMS.kex.supported,
+        key_plain: names(|name| !name.contains("-cert-") && !name.starts_with("rsa-sha2")),
+        key_cert: names(|name| name.contains("-cert-") && !name.starts_with("rsa-sha2")),
+        sig: names(|name| !name.contains("-cert-")),
+        sig_cert: names(|name| name.contains("-cert-")),
+    }
+}
+
+fn set<A: Copy>(supported: &[A], default: &[A], name: fn(A) -> &'static str) -> AlgorithmSet {
+    // Made once and kept for as long as the program runs.
+    let names = |all: &[A]| -> &'static [&'static str] {
+        all.iter().copied().map(name).collect::<Vec<_>>().leak()
+    };
+    AlgorithmSet { supported: names(supported), default: names(default) }
+}
+
+/// The algorithms of these names; those of a list that was checked are all known.
+pub(crate) fn by_name<A>(names: &[&str], from_name: fn(&str) -> Option<A>) -> Vec<A> {
+    names.iter().filter_map(|name| from_name(name)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_leads_back_to_its_algorithm() {
+        let ciphers = ALGORITHMS.ciphers.supported;
+        assert_eq!(by_name(ciphers, CipherAlgorithm::from_name), CipherAlgorithm::ALL);
+        assert_eq!(ALGORITHMS.ciphers.default.len(), ciphers.len());
+        assert_eq!(by_name(ALGORITHMS.kex.supported, KexAlgorithm::from_name), KexAlgorithm::ALL);
+    }
+}

@@ -1,0 +1,155 @@
+//! From options to what the lower rooms are configured with.
+//! Touches: values.   Never: sockets; files only through `host_key`.
+//! Invariants: one function per room configured; nothing else reads an option twice.
+//! Errors: none; options were checked when they were taken.   Allocates: lists.
+//! Proved by: `tests` below, interop `matrix.rs`.
+
+use crate::algorithms::by_name;
+use crate::host_key::{self, Strict};
+use crate::log::Level;
+use adit_config::Options;
+use adit_config::types::{
+    AddressFamily, FingerprintHash, LogLevel, PubkeyAuthentication, StrictHostKeyChecking,
+};
+use adit_crypto::{CipherAlgorithm, KexAlgorithm, KeyAlgorithm, MacAlgorithm};
+use adit_engine::Keepalive;
+use adit_forward::{ForwardOptions, ListenOptions};
+use adit_keys::known_hosts::KnownHosts;
+use adit_reactor::{DialOptions, Family};
+use adit_transport::RekeyLimits;
+
+pub(crate) const fn family(options: &Options) -> Family {
+    match options.address_family {
+        AddressFamily::Any => Family::Any,
+        AddressFamily::Inet => Family::V4,
+        AddressFamily::Inet6 => Family::V6,
+    }
+}
+
+pub(crate) const fn level(level: LogLevel) -> Level {
+    match level {
+        LogLevel::Quiet => Level::Quiet,
+        LogLevel::Fatal => Level::Fatal,
+        LogLevel::Error => Level::Error,
+        LogLevel::Info => Level::Info,
+        LogLevel::Verbose => Level::Verbose,
+        LogLevel::Debug1 => Level::Debug1,
+        LogLevel::Debug2 => Level::Debug2,
+        LogLevel::Debug3 => Level::Debug3,
+    }
+}
+
+pub(crate) fn host_key_policy(options: &Options) -> host_key::Policy {
+    let paths = |files: &[String]| {
+        files.iter().filter(|file| !file.eq_ignore_ascii_case("none")).map(Into::into).collect()
+    };
+    host_key::Policy {
+        strict: match options.strict_host_key_checking {
+            StrictHostKeyChecking::Ask => Strict::Ask,
+            StrictHostKeyChecking::Yes => Strict::Yes,
+            StrictHostKeyChecking::AcceptNew => Strict::AcceptNew,
+            StrictHostKeyChecking::No => Strict::No,
+        },
+        user_files: paths(&options.user_known_hosts_files),
+        global_files: paths(&options.global_known_hosts_files),
+        hash: options.hash_known_hosts,
+        alias: options.host_key_alias.clone(),
+        trust_localhost: options.no_host_authentication_for_localhost,
+        fingerprint: match options.fingerprint_hash {
+            FingerprintHash::Sha256 => adit_keys::fingerprint::FingerprintHash::Sha256,
+            FingerprintHash::Md5 => adit_keys::fingerprint::FingerprintHash::Md5,
+        },
+        visual: options.visual_host_key,
+    }
+}
+
+pub(crate) fn transport(options: &Options, known: Option<&KnownHosts>) -> adit_transport::Config {
+    let comment =
+        options.version_addendum.clone().filter(|text| !text.eq_ignore_ascii_case("none"));
+    adit_transport::Config {
+        comment: comment.unwrap_or_default(),
+        kex: by_name(&options.kex_algorithms, KexAlgorithm::from_name),
+        host_key: host_key_algorithms(options, known),
+        ciphers: by_name(&options.ciphers, CipherAlgorithm::from_name),
+        macs: by_name(&options.macs, MacAlgorithm::from_name),
+        rekey: RekeyLimits {
+            bytes: options.rekey_limit.bytes.unwrap_or_default(),
+            packets: 0,
+            after_ms: u64::from(options.rekey_limit.seconds.unwrap_or_default()) * 1000,
+        },
+        ..adit_transport::Config::client()
+    }
+}
+
+/// What the user says; else the default with those in front that known_hosts has keys for, so that a server with
+/// several keys shows the known one.
+fn host_key_algorithms(options: &Options, known: Option<&KnownHosts>) -> Vec<KeyAlgorithm> {
+    if let Some(names) = &options.host_key_algorithms {
+        return by_name(names, KeyAlgorithm::from_name);
+    }
+    let mut algorithms = KeyAlgorithm::DEFAULT_HOST_KEY.to_vec();
+    if let Some(known) = known {
+        let types = known.key_types();
+        let certified = known.has_authority();
+        algorithms.sort_by_key(|algorithm| {
+            let wanted =
+                if algorithm.certified { certified } else { types.contains(&key_type(*algorithm)) };
+            !wanted
+        });
+    }
+    algorithms
+}
+
+/// The name at the head of key blobs an algorithm signs with: RSA's differs from the algorithm's own.
+fn key_type(algorithm: KeyAlgorithm) -> &'static str {
+    match algorithm.signature.plain().name() {
+        "rsa-sha2-256" | "rsa-sha2-512" => "ssh-rsa",
+        name => name,
+    }
+}
+
+pub(crate) fn login(options: &Options, user: &str) -> adit_auth::client::Config {
+    let allowed = |method: &adit_auth::Method| match method {
+        adit_auth::Method::None => false,
+        adit_auth::Method::Publickey => options.pubkey_authentication != PubkeyAuthentication::No,
+        adit_auth::Method::Password => options.password_authentication,
+        adit_auth::Method::KeyboardInteractive => options.kbd_interactive_authentication,
+    };
+    let preferred = adit_auth::Method::list(&options.preferred_authentications.join(","));
+    adit_auth::client::Config {
+        preferred: preferred.into_iter().filter(allowed).collect(),
+        accepted_algorithms: options.pubkey_accepted_algorithms.join(","),
+        number_of_password_prompts: options.number_of_password_prompts,
+        ..adit_auth::client::Config::new(user, b"", b"")
+    }
+}
+
+pub(crate) fn keepalive(options: &Options) -> Option<Keepalive> {
+    (options.server_alive_interval > 0).then(|| Keepalive {
+        interval_ms: u64::from(options.server_alive_interval) * 1000,
+        count_max: options.server_alive_count_max,
+    })
+}
+
+pub(crate) fn forward(options: &Options) -> ForwardOptions {
+    ForwardOptions {
+        listen: ListenOptions {
+            gateway_ports: options.gateway_ports,
+            family: family(options),
+            bind_mask: options.stream_local_bind_mask,
+            bind_unlink: options.stream_local_bind_unlink,
+        },
+        dial: DialOptions { keepalive: true, ..DialOptions::default() },
+        permit_remote_open: options.permit_remote_open.clone(),
+    }
+}
+
+/// How the server is dialled. IPQoS has a value for tunnels: the second.
+pub(crate) fn dial(options: &Options) -> DialOptions {
+    DialOptions {
+        bind_address: options.bind_address.as_deref().and_then(|address| address.parse().ok()),
+        bind_interface: options.bind_interface.clone(),
+        keepalive: options.tcp_keep_alive,
+        type_of_service: options.ip_qos.bulk.map(u32::from),
+    }
+}

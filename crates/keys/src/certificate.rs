@@ -1,0 +1,221 @@
+//! Certificates: loading a user's, judging a host's. OpenSSH PROTOCOL.certkeys, ssh(1), ssh_config(5) CertificateFile.
+//! Touches: `*-cert.pub` files.   Never: the clock, known_hosts; whether the authority is trusted is asked there.
+//! Invariants: a certificate without principals is good for nobody; one with an option we do not know is refused.
+//! Errors: `CertificateError`, `PublicKeyError`.   Allocates: the certificate.
+//! Proved by: `tests` below, with certificates made by ssh-keygen.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use adit_crypto::{Certificate, CertificateKind, PublicKey, SignatureAlgorithm};
+
+use crate::pattern;
+use crate::public::{PublicKeyError, PublicKeyLine};
+
+/// CASignatureAlgorithms unless configured: all we know.
+pub const DEFAULT_CA_ALGORITHMS: &[SignatureAlgorithm] = SignatureAlgorithm::ALL;
+
+/// Why a certificate is not good for what it was shown for. The texts are ssh's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CertificateError {
+    /// A user's.
+    NotForHosts,
+    /// Its time has not come.
+    NotYetValid,
+    /// Its time is over.
+    Expired,
+    /// It names nobody.
+    NoPrincipals,
+    /// It names others.
+    WrongPrincipal,
+    /// It must not be used by whoever does not know this option, and we do not.
+    CriticalOption,
+    /// The authority signed with an algorithm that is not allowed.
+    DisallowedAlgorithm,
+    /// The authority did not sign this.
+    InvalidSignature,
+}
+
+/// Judges the certificate a host shows, but for whether its authority is one we trust for that host.
+///
+/// `host` is the name dialled or its HostKeyAlias, without a port; principals may be patterns. `now` is in
+/// seconds of Unix time. `allowed` is CASignatureAlgorithms.
+///
+/// # Errors
+/// [`CertificateError`].
+pub fn check_host_certificate(
+    certificate: &Certificate,
+    host: &str,
+    now: u64,
+    allowed: &[SignatureAlgorithm],
+) -> Result<(), CertificateError> {
+    if certificate.kind != CertificateKind::Host {
+        return Err(CertificateError::NotForHosts);
+    }
+    check_dates(certificate, now)?;
+    if certificate.valid_principals.is_empty() {
+        return Err(CertificateError::NoPrincipals);
+    }
+    let mut principals = certificate.valid_principals.iter();
+    if !principals.any(|principal| pattern::matches(host.as_bytes(), principal)) {
+        return Err(CertificateError::WrongPrincipal);
+    }
+    if !certificate.critical_options.is_empty() {
+        return Err(CertificateError::CriticalOption);
+    }
+    check_signature(certificate, allowed)
+}
+
+/// From the first second on, before the last.
+fn check_dates(certificate: &Certificate, now: u64) -> Result<(), CertificateError> {
+    if now < certificate.valid_after {
+        Err(CertificateError::NotYetValid)
+    } else if now >= certificate.valid_before {
+        Err(CertificateError::Expired)
+    } else {
+        Ok(())
+    }
+}
+
+fn check_signature(
+    certificate: &Certificate,
+    allowed: &[SignatureAlgorithm],
+) -> Result<(), CertificateError> {
+    if !certificate.signature_algorithm().is_some_and(|algorithm| allowed.contains(&algorithm)) {
+        return Err(CertificateError::DisallowedAlgorithm);
+    }
+    certificate.verify_ca().map_err(|_| CertificateError::InvalidSignature)
+}
+
+/// A certificate of the user's, from CertificateFile or found beside a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserCertificate {
+    /// What it says.
+    pub certificate: Certificate,
+    /// What stands behind it in its file.
+    pub comment: String,
+}
+
+impl UserCertificate {
+    /// Reads a `-cert.pub` file. Dates and principals are left to the server.
+    ///
+    /// # Errors
+    /// [`PublicKeyError::NotACertificate`] for a plain key and for a host's certificate.
+    pub fn load(path: &Path) -> Result<Self, PublicKeyError> {
+        let line = PublicKeyLine::load(path)?;
+        match PublicKey::decode(&line.blob) {
+            Ok(PublicKey::Certified(certificate)) if certificate.kind == CertificateKind::User => {
+                Ok(Self { certificate: *certificate, comment: line.comment })
+            }
+            Ok(_) => Err(PublicKeyError::NotACertificate),
+            Err(_) => Err(PublicKeyError::InvalidFormat),
+        }
+    }
+
+    /// Where ssh looks for the certificate of the key in `path`: `path-cert.pub`.
+    pub fn path_beside(path: &Path) -> PathBuf {
+        let mut beside = path.as_os_str().to_owned();
+        beside.push("-cert.pub");
+        beside.into()
+    }
+}
+
+impl fmt::Display for CertificateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotForHosts => "Certificate invalid: not a host certificate",
+            Self::NotYetValid => "Certificate invalid: not yet valid",
+            Self::Expired => "Certificate invalid: expired",
+            Self::NoPrincipals => "Certificate lacks principal list",
+            Self::WrongPrincipal => "Certificate invalid: name is not a listed principal",
+            Self::CriticalOption => "Certificate contains unsupported critical options",
+            Self::DisallowedAlgorithm => "Certificate signed with disallowed algorithm",
+            Self::InvalidSignature => "Certificate invalid: incorrect signature",
+        })
+    }
+}
+
+impl std::error::Error for CertificateError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::testdata;
+
+    /// 2020-06-01, when all certificates with dates are valid.
+    const NOW: u64 = 1_590_969_600;
+
+    fn certificate(name: &str) -> Certificate {
+        let line = PublicKeyLine::load(&testdata(&format!("certificate/{name}-cert.pub"))).unwrap();
+        PublicKey::decode(&line.blob).unwrap().certificate().unwrap().clone()
+    }
+
+    #[test]
+    fn host_certificates_are_judged_as_ssh_judges_them() {
+        use CertificateError as Is;
+        for (name, host, now, expected) in [
+            ("host", "host.example.org", NOW, Ok(())),
+            ("host", "host.example.org", 0, Ok(())),
+            ("host", "a.wild.example.org", NOW, Ok(())),
+            ("host", "192.0.2.7", NOW, Ok(())),
+            ("host", "wild.example.org", NOW, Err(Is::WrongPrincipal)),
+            ("host", "example.org", NOW, Err(Is::WrongPrincipal)),
+            ("host", "host.example.org.evil.net", NOW, Err(Is::WrongPrincipal)),
+            ("host", "*.wild.example.org", NOW, Ok(())),
+            ("host-p256", "host.example.org", u64::MAX - 1, Ok(())),
+            ("host-rsa-ca", "host.example.org", NOW, Ok(())),
+            ("host-dated", "host.example.org", 1_577_836_799, Err(Is::NotYetValid)),
+            ("host-dated", "host.example.org", 1_577_836_800, Ok(())),
+            ("host-dated", "host.example.org", 1_609_459_199, Ok(())),
+            ("host-dated", "host.example.org", 1_609_459_200, Err(Is::Expired)),
+            ("host-nameless", "host.example.org", NOW, Err(Is::NoPrincipals)),
+            ("host-critical", "host.example.org", NOW, Err(Is::CriticalOption)),
+            ("host-sha1", "host.example.org", NOW, Err(Is::DisallowedAlgorithm)),
+            ("user", "alice", NOW, Err(Is::NotForHosts)),
+        ] {
+            let judged =
+                check_host_certificate(&certificate(name), host, now, DEFAULT_CA_ALGORITHMS);
+            assert_eq!(judged, expected, "{name} {host} {now}");
+        }
+    }
+
+    #[test]
+    fn only_listed_signature_algorithms_are_taken() {
+        let judge = |allowed: &[SignatureAlgorithm]| {
+            check_host_certificate(&certificate("host"), "host.example.org", NOW, allowed)
+        };
+        assert_eq!(judge(&[SignatureAlgorithm::Ed25519]), Ok(()));
+        let others = [SignatureAlgorithm::RsaSha2_256, SignatureAlgorithm::EcdsaNistp256];
+        assert_eq!(judge(&others), Err(CertificateError::DisallowedAlgorithm));
+    }
+
+    #[test]
+    fn a_changed_certificate_is_not_what_the_authority_signed() {
+        let blob = certificate("host").blob().to_vec();
+        let at = blob.windows(16).position(|part| part == b"host.example.org").unwrap();
+        let mut changed = blob.clone();
+        changed[at] = b'm';
+        let changed = PublicKey::decode(&changed).unwrap().certificate().unwrap().clone();
+        assert_eq!(
+            check_host_certificate(&changed, "most.example.org", NOW, DEFAULT_CA_ALGORITHMS),
+            Err(CertificateError::InvalidSignature)
+        );
+    }
+
+    #[test]
+    fn only_user_certificates_are_loaded_for_users() {
+        let load = |name: &str| UserCertificate::load(&testdata(name));
+        let user = load("certificate/user-cert.pub").unwrap();
+        assert_eq!(user.certificate.serial, 42);
+        assert_eq!(user.certificate.valid_principals, [b"alice".to_vec(), b"bob".to_vec()]);
+        assert_eq!(user.comment, "ed25519@adit");
+        for name in ["certificate/host-cert.pub", "private/ed25519.pub"] {
+            assert!(matches!(load(name), Err(PublicKeyError::NotACertificate)), "{name}");
+        }
+        assert_eq!(
+            UserCertificate::path_beside(Path::new("/home/me/.ssh/id_ed25519")),
+            Path::new("/home/me/.ssh/id_ed25519-cert.pub")
+        );
+    }
+}

@@ -1,0 +1,80 @@
+//! Moving data through a tunnel and holding every byte against what was sent.
+//! Touches: connected streams.   Never: SSH.
+//! Invariants: both directions end by half-close, and both ends are seen.
+//! Errors: a panic naming the first wrong byte or the missing count.   Allocates: buffers.
+//! Proved by: every interop test.
+
+use crate::{
+    client::Invocation,
+    endpoint::Endpoint,
+    pattern::Pattern,
+    ports::{connect, free_port},
+    proxy_client::{Target, socks5},
+    service::{Duplex, Service},
+};
+use std::{net::Ipv4Addr, thread};
+
+/// 1 MiB.
+pub const MIB: u64 = 1024 * 1024;
+
+/// Sends `length` bytes to an echo and verifies what comes back, both at the same time.
+///
+/// # Panics
+/// When a byte is wrong or missing.
+pub fn through_echo(stream: &mut dyn Duplex, length: u64) {
+    let mut sender = stream.second().expect("a second handle");
+    let writer = thread::spawn(move || {
+        Pattern::new(length).send(&mut *sender, length, |_| ()).expect("sent through the tunnel");
+        sender.finish_writing().expect("the tunnel is still open");
+    });
+    let got =
+        Pattern::new(length).verify(&mut *stream, |_| ()).expect("received through the tunnel");
+    assert_eq!(got, length, "bytes that came back");
+    writer.join().expect("the writing half");
+}
+
+/// Takes everything from [`Service::source`] with the same seed.
+///
+/// # Panics
+/// When a byte is wrong or missing.
+pub fn from_source(stream: &mut dyn Duplex, seed: u64, length: u64) {
+    let got = Pattern::new(seed).verify(&mut *stream, |_| ()).expect("received through the tunnel");
+    assert_eq!(got, length, "bytes from the source");
+}
+
+/// Sends to [`Service::sink`] with the same seed, ends, and reads the count that it answers.
+///
+/// # Panics
+/// When the sink got something else.
+pub fn into_sink(stream: &mut dyn Duplex, seed: u64, length: u64) {
+    Pattern::new(seed).send(&mut *stream, length, |_| ()).expect("sent through the tunnel");
+    stream.finish_writing().expect("the tunnel is still open");
+    let mut count = [0; 8];
+    stream.read_exact(&mut count).expect("the sink's answer after our end");
+    assert_eq!(u64::from_be_bytes(count), length, "bytes at the sink");
+}
+
+/// Opens -L, -R and -D to a server in one connection and carries `length` bytes both ways through each.
+///
+/// # Panics
+/// When any of it fails.
+pub fn through_every_forward(endpoint: &Endpoint, options: &[&str], length: u64) {
+    let echo = Service::echo();
+    let (local, remote, dynamic) = (free_port(), free_port(), free_port());
+    let destination = format!("127.0.0.1:{}", echo.port());
+    let _client = Invocation::to(endpoint)
+        .args(options)
+        .args(["-L", &format!("127.0.0.1:{local}:{destination}")])
+        .args(["-R", &format!("127.0.0.1:{remote}:{destination}")])
+        .args(["-D", &format!("127.0.0.1:{dynamic}")])
+        .tunnel()
+        .listening(local)
+        .listening(dynamic)
+        .listening(remote);
+    through_echo(&mut connect(local), length);
+    through_echo(&mut connect(remote), length);
+    let mut proxied = connect(dynamic);
+    socks5(&proxied, Target::V4(Ipv4Addr::LOCALHOST), echo.port())
+        .expect("SOCKS5 through the tunnel");
+    through_echo(&mut proxied, length);
+}

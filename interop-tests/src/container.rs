@@ -1,0 +1,250 @@
+//! Servers of other versions, in containers: OpenSSH and Dropbear of several Debian releases.
+//! Touches: podman or docker, debootstrap, the cache folder.   Never: an address outside loopback.
+//! Invariants: an image is made once and kept; a container is removed when its guard goes.
+//! Errors: [`Unavailable`] when there is no engine or no image; tests say so and are counted.   Allocates: freely.
+//! Proved by: `versions.rs`, `passwords.rs`, `dropbear.rs`.
+
+use crate::{
+    child::Guarded,
+    endpoint::Endpoint,
+    ports::free_port,
+    scratch::Scratch,
+    skip::skip,
+    sshd::{Setup, wait_ready},
+};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::{self, Command, Stdio},
+    sync::{
+        Mutex, OnceLock, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+/// The Debian releases whose servers are tried: OpenSSH 8.4, 9.2, 10.0 and the newest.
+pub const RELEASES: &[&str] = &["bullseye", "bookworm", "trixie", "sid"];
+
+/// Who may log in with a password, inside the containers only.
+pub const USER: &str = "adit";
+/// That user's password.
+pub const PASSWORD: &str = "throw-away password";
+
+/// Where a container sees the server's keys and configuration.
+const MOUNT: &str = "/adit";
+const READY: &str = "mkdir -p /run/sshd /run/adit && useradd -m -s /bin/sh adit && \
+    echo 'adit:throw-away password' | chpasswd && \
+    install -d -m 700 -o adit ~adit/.ssh && install -m 600 -o adit /adit/authorized_keys ~adit/.ssh/";
+
+/// Why there is no container.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unavailable(pub String);
+
+/// A server in a container.
+#[derive(Debug)]
+pub struct Container {
+    engine: &'static Engine,
+    name: String,
+    /// The attached engine process; its stderr is the server's log.
+    pub process: Guarded,
+    /// How to reach the server.
+    pub endpoint: Endpoint,
+    /// Its keys and configuration.
+    pub scratch: Scratch,
+}
+
+/// Starts OpenSSH's server of a Debian release, or skips the test aloud.
+pub fn sshd(release: &str, setup: &Setup) -> Option<Container> {
+    let serve = format!("{READY} && exec /usr/sbin/sshd -D -e -f {MOUNT}/sshd_config");
+    start(release, setup, &serve, |process, port| wait_ready(process, port))
+}
+
+/// Starts Dropbear's server of a Debian release, or skips the test aloud.
+pub fn dropbear(release: &str) -> Option<Container> {
+    let serve = format!(
+        "{READY} && dropbearconvert openssh dropbear {MOUNT}/host-ed25519-256 /run/adit/key && \
+         exec /usr/sbin/dropbear -F -E -r /run/adit/key -p 127.0.0.1:$PORT -P /run/adit/pid"
+    );
+    start(release, &Setup::default(), &serve, |process, port| {
+        process.stderr.wait_for("Not backgrounding");
+        crate::ports::wait_listening(port);
+        true
+    })
+}
+
+fn start(
+    release: &str,
+    setup: &Setup,
+    serve: &str,
+    ready: impl Fn(&mut Guarded, u16) -> bool,
+) -> Option<Container> {
+    match engine().and_then(|engine| engine.image(release).map(|image| (engine, image))) {
+        Ok((engine, image)) => {
+            let started = (0..5).find_map(|_| engine.try_run(&image, setup, serve, &ready));
+            Some(started.expect("a port for the container"))
+        }
+        Err(Unavailable(why)) => {
+            skip(&why);
+            None
+        }
+    }
+}
+
+/// A container program that works here.
+#[derive(Debug)]
+pub struct Engine {
+    program: &'static str,
+    arguments: Vec<&'static str>,
+}
+
+/// The engine of this machine, looked for once.
+///
+/// # Errors
+/// When there is none, with the reasons.
+pub fn engine() -> Result<&'static Engine, Unavailable> {
+    static ENGINE: OnceLock<Result<Engine, Unavailable>> = OnceLock::new();
+    ENGINE.get_or_init(Engine::find).as_ref().map_err(Clone::clone)
+}
+
+impl Engine {
+    fn find() -> Result<Self, Unavailable> {
+        if env::var_os("ADIT_NO_CONTAINERS").is_some() {
+            return Err(Unavailable("no container engine: ADIT_NO_CONTAINERS is set".into()));
+        }
+        // runc where it is installed: crun needs kernel features that a sandbox may lack.
+        let podman: &[&str] =
+            if succeeds("runc", &["--version"]) { &["--runtime", "runc"] } else { &[] };
+        [("podman", podman), ("docker", &[])]
+            .into_iter()
+            .find(|(program, _)| succeeds(program, &["info"]))
+            .map(|(program, arguments)| Self { program, arguments: arguments.to_vec() })
+            .ok_or_else(|| {
+                Unavailable("no container engine: neither podman nor docker answers".into())
+            })
+    }
+
+    /// The image with both servers of a Debian release; made when it is not there yet.
+    fn image(&self, release: &str) -> Result<String, Unavailable> {
+        static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+        let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+        let image = format!("adit-interop:{release}");
+        if succeeds(self.program, &["image", "inspect", &image]) {
+            return Ok(image);
+        }
+        let made = if can_bootstrap() {
+            self.bootstrap(release, &image)
+        } else {
+            self.build(release, &image)
+        };
+        made.map(|()| image)
+    }
+
+    /// Makes an image out of Debian packages, without any image registry.
+    fn bootstrap(&self, release: &str, image: &str) -> Result<(), Unavailable> {
+        let archive = cache_folder().join(format!("{release}.tar"));
+        if !archive.is_file() {
+            bootstrap_archive(release, &archive)?;
+        }
+        let archive = archive.to_str().expect("the cache folder's name is UTF-8");
+        run(self.program, &["import", archive, image])
+    }
+
+    /// Makes an image from a base image of the registry that the engine is set up for.
+    fn build(&self, release: &str, image: &str) -> Result<(), Unavailable> {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/containers");
+        let base = format!("BASE=debian:{release}-slim");
+        run(self.program, &["build", "--build-arg", &base, "--tag", image, folder])
+    }
+
+    /// `None` when somebody took the port meanwhile.
+    fn try_run(
+        &'static self,
+        image: &str,
+        setup: &Setup,
+        serve: &str,
+        ready: impl Fn(&mut Guarded, u16) -> bool,
+    ) -> Option<Container> {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let port = free_port();
+        let (scratch, mut endpoint) = setup.lay_out(port, Some(MOUNT));
+        USER.clone_into(&mut endpoint.user);
+        let name = format!("adit-{}-{}", process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let mut command = Command::new(self.program);
+        command
+            .args(&self.arguments)
+            .args(["run", "--rm", "--name", &name])
+            // The host's network, so that the server reaches the tests' services; it binds 127.0.0.1 only.
+            .args([
+                "--network",
+                "host",
+                "--ulimit",
+                "nofile=1024:1024",
+                "--ulimit",
+                "nproc=1024:1024",
+            ])
+            .args(["--env", &format!("PORT={port}")])
+            .args(["--volume", &format!("{}:{MOUNT}:ro", scratch.path().display())])
+            .args([image, "sh", "-c", serve]);
+        let process = Guarded::start(&format!("the server in {image}"), &mut command);
+        let mut container = Container { engine: self, name, process, endpoint, scratch };
+        ready(&mut container.process, port).then_some(container)
+    }
+}
+
+impl Drop for Container {
+    fn drop(&mut self) {
+        succeeds(self.engine.program, &["rm", "--force", "--time", "0", &self.name]);
+    }
+}
+
+/// debootstrap makes device files and changes its root: only root can.
+fn can_bootstrap() -> bool {
+    rustix::process::geteuid().is_root() && succeeds("debootstrap", &["--version"])
+}
+
+/// A minimal Debian with the servers in it, as an archive.
+fn bootstrap_archive(release: &str, archive: &Path) -> Result<(), Unavailable> {
+    let folder = cache_folder();
+    fs::create_dir_all(&folder)
+        .map_err(|error| Unavailable(format!("{}: {error}", folder.display())))?;
+    let root = folder.join(format!("{release}.{}", process::id()));
+    let half_done = folder.join(format!("{release}.{}.tar", process::id()));
+    let (root_name, tar_name) = (root.display().to_string(), half_done.display().to_string());
+    let include = "--include=openssh-server,dropbear-bin";
+    let made = run("debootstrap", &["--variant=minbase", include, release, &root_name])
+        .and_then(|()| {
+            run("tar", &["--directory", &root_name, "--create", "--file", &tar_name, "."])
+        })
+        .and_then(|()| {
+            fs::rename(&half_done, archive)
+                .map_err(|error| Unavailable(format!("{tar_name}: {error}")))
+        });
+    let _ = fs::remove_dir_all(&root);
+    let _ = fs::remove_file(&half_done);
+    made
+}
+
+/// Where images and other costly things are kept between runs, outside the tree.
+pub fn cache_folder() -> PathBuf {
+    let cache = env::var_os("XDG_CACHE_HOME").filter(|value| !value.is_empty()).map(PathBuf::from);
+    let home =
+        || PathBuf::from(env::var_os("HOME").unwrap_or_else(|| "/tmp".into())).join(".cache");
+    cache.unwrap_or_else(home).join("adit-interop")
+}
+
+fn succeeds(program: &str, arguments: &[&str]) -> bool {
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
+fn run(program: &str, arguments: &[&str]) -> Result<(), Unavailable> {
+    let output = Command::new(program).args(arguments).stdin(Stdio::null()).output();
+    let output = output.map_err(|error| Unavailable(format!("cannot start {program}: {error}")))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    let reason = said.trim_end().lines().last().unwrap_or("no reason given");
+    Err(Unavailable(format!("{program} {}: {reason}", arguments[0])))
+}

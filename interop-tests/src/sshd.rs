@@ -1,0 +1,169 @@
+//! OpenSSH's server as a plain process on loopback.
+//! Touches: `sshd`, a scratch folder with throw-away keys.   Never: the machine's own sshd or its files.
+//! Invariants: it accepts connections when `start` returns; it and all its children are gone at drop.
+//! Errors: a panic with sshd's log.   Allocates: freely.
+//! Proved by: every interop test.
+
+use crate::{
+    child::Guarded,
+    endpoint::{Endpoint, known_host},
+    keys::{self, ED25519, KeyKind},
+    log::Log,
+    ports::free_port,
+    scratch::Scratch,
+};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// A running server.
+#[derive(Debug)]
+pub struct Sshd {
+    /// The process. First, so that it ends before its files go.
+    pub process: Guarded,
+    /// How to reach it.
+    pub endpoint: Endpoint,
+    /// Its keys and configuration.
+    pub scratch: Scratch,
+}
+
+/// What a server is to be like before it starts.
+#[derive(Debug, Default)]
+pub struct Setup {
+    lines: Vec<String>,
+    host_keys: Vec<KeyKind>,
+    key_options: String,
+}
+
+impl Setup {
+    /// Adds a line of sshd_config; the first value of a keyword counts, and these come first.
+    #[must_use]
+    pub fn line(mut self, line: impl Into<String>) -> Self {
+        self.lines.push(line.into());
+        self
+    }
+
+    /// Gives the server a host key of this kind; without any it has an Ed25519 key.
+    #[must_use]
+    pub fn host_key(mut self, kind: KeyKind) -> Self {
+        self.host_keys.push(kind);
+        self
+    }
+
+    /// Puts options before the user's key in authorized_keys.
+    #[must_use]
+    pub fn key_options(mut self, options: &str) -> Self {
+        options.clone_into(&mut self.key_options);
+        self
+    }
+
+    /// Writes keys and configuration into a new folder that the server will see as `seen_as`, or in its place.
+    pub(crate) fn lay_out(&self, port: u16, seen_as: Option<&str>) -> (Scratch, Endpoint) {
+        let scratch = Scratch::new();
+        let place = |name: &str| match seen_as {
+            Some(folder) => PathBuf::from(folder).join(name),
+            None => scratch.join(name),
+        };
+        let kinds = if self.host_keys.is_empty() { &[ED25519][..] } else { &self.host_keys };
+        let mut config = self.lines.join("\n") + "\n";
+        let mut known_hosts = String::new();
+        for kind in kinds {
+            let name = format!("host-{}", kind.file_name());
+            let key = keys::generate(&scratch.join(&name), *kind, "");
+            config += &format!("HostKey {}\n", place(&name).display());
+            known_hosts += &known_host(port, &keys::public_key(&key));
+        }
+        let identity = keys::generate(&scratch.join("user-key"), ED25519, "");
+        let space = if self.key_options.is_empty() { "" } else { " " };
+        let authorized = format!("{}{space}{}\n", self.key_options, keys::public_key(&identity));
+        scratch.write("authorized_keys", authorized);
+        config += &format!(
+            "Port {port}\nListenAddress 127.0.0.1\nAuthorizedKeysFile {}\nPidFile none\n",
+            place("authorized_keys").display()
+        );
+        config += "StrictModes no\nPermitRootLogin yes\nLogLevel DEBUG1\nMaxStartups 200\n";
+        scratch.write("sshd_config", config);
+        let known_hosts = scratch.write("known_hosts", known_hosts);
+        (scratch, Endpoint { port, user: user_name(), identity, known_hosts })
+    }
+
+    /// Starts the server.
+    ///
+    /// # Panics
+    /// When there is no sshd or it refuses the configuration.
+    pub fn start(self) -> Sshd {
+        let program = program().expect("sshd is not installed (package openssh-server)");
+        make_separation_folder();
+        (0..5).find_map(|_| self.try_start(&program)).expect("a port for sshd")
+    }
+
+    /// `None` when somebody took the port meanwhile.
+    fn try_start(&self, program: &Path) -> Option<Sshd> {
+        let (scratch, endpoint) = self.lay_out(free_port(), None);
+        let mut command = Command::new(program);
+        command.args(["-D", "-e", "-f"]).arg(scratch.join("sshd_config"));
+        let mut process = Guarded::start("sshd", &mut command);
+        wait_ready(&mut process, endpoint.port).then_some(Sshd { process, endpoint, scratch })
+    }
+}
+
+/// Waits until a server listens; false when its port is taken.
+///
+/// # Panics
+/// When it ends for another reason.
+pub(crate) fn wait_ready(process: &mut Guarded, port: u16) -> bool {
+    let listening = format!("Server listening on 127.0.0.1 port {port}");
+    crate::deadline::eventually("sshd", || {
+        let text = process.stderr.text();
+        if text.contains(&listening) {
+            return Some(true);
+        }
+        let ended = process.ended().is_some();
+        assert!(!ended || text.contains("Address already in use"), "sshd does not start:\n{text}");
+        ended.then_some(false)
+    })
+}
+
+impl Sshd {
+    /// A server with the settings that most tests want.
+    pub fn start() -> Self {
+        Setup::default().start()
+    }
+
+    /// A server with these lines of sshd_config.
+    pub fn with(lines: &[&str]) -> Self {
+        lines.iter().fold(Setup::default(), |setup, line| setup.line(*line)).start()
+    }
+
+    /// What it logs.
+    pub fn log(&self) -> &Log {
+        &self.process.stderr
+    }
+
+    /// The processes that serve its connections.
+    pub fn sessions(&self) -> Vec<u32> {
+        self.process.descendants()
+    }
+}
+
+/// Where sshd is; it is often outside a user's PATH and must be started by its full path.
+pub fn program() -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let places = env::split_paths(&path).chain(["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from));
+    places.map(|folder| folder.join("sshd")).find(|program| program.is_file())
+}
+
+/// Whom this process runs as; a plain sshd lets in nobody else.
+pub fn user_name() -> String {
+    let output = Command::new("id").arg("-un").output().expect("id");
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+/// sshd wants this folder when root starts it; a service manager would have made it.
+fn make_separation_folder() {
+    if rustix::process::geteuid().is_root() {
+        let _ = fs::create_dir_all("/run/sshd");
+    }
+}

@@ -1,0 +1,98 @@
+//! One direction ends, the other one stays: in every kind of forward, whoever ends first.
+
+use adit_interop_tests::{
+    carry::{MIB, from_source, into_sink},
+    client::{Client, Invocation},
+    pattern::Pattern,
+    ports::{connect, free_port},
+    proxy_client::{Target, socks5},
+    service::{Duplex, Service},
+    sshd::Sshd,
+};
+use std::{
+    io::{Read, Write},
+    net::{Ipv4Addr, TcpStream},
+};
+
+/// Each kind of forward to `to`, with a connection through it.
+fn each_kind(sshd: &Sshd, to: u16) -> Vec<(&'static str, Client, TcpStream)> {
+    let forward = |letter: &str| {
+        let port = free_port();
+        let spec = format!("127.0.0.1:{port}:127.0.0.1:{to}");
+        let client = Invocation::to(&sshd.endpoint).args([letter, &spec]).tunnel().listening(port);
+        (client, connect(port))
+    };
+    let (local, through_local) = forward("-L");
+    let (remote, through_remote) = forward("-R");
+    let port = free_port();
+    let dynamic = Invocation::to(&sshd.endpoint)
+        .args(["-D", &format!("127.0.0.1:{port}")])
+        .tunnel()
+        .listening(port);
+    let through_dynamic = connect(port);
+    socks5(&through_dynamic, Target::V4(Ipv4Addr::LOCALHOST), to).expect("reached");
+    vec![
+        ("-L", local, through_local),
+        ("-R", remote, through_remote),
+        ("-D", dynamic, through_dynamic),
+    ]
+}
+
+#[test]
+fn the_answer_given_after_our_end_arrives() {
+    let (sshd, sink) = (Sshd::start(), Service::sink(5));
+    for (_kind, _client, mut stream) in each_kind(&sshd, sink.port()) {
+        into_sink(&mut stream, 5, 300_000);
+        assert_eq!(stream.read(&mut [0; 1]).expect("the sink's end"), 0);
+    }
+}
+
+#[test]
+fn we_may_go_on_after_the_servers_end() {
+    let sshd = Sshd::start();
+    let service = Service::tcp(|stream| {
+        stream.write_all(b"all I have to say")?;
+        stream.finish_writing()?;
+        Pattern::new(6).verify(&mut *stream, |_| ()).and_then(|count| match count {
+            MIB => Ok(()),
+            other => Err(std::io::Error::other(format!("{other} bytes"))),
+        })
+    });
+    for (kind, _client, mut stream) in each_kind(&sshd, service.port()) {
+        let mut said = String::new();
+        stream.read_to_string(&mut said).expect("the service's words and its end");
+        assert_eq!(said, "all I have to say", "{kind}");
+        Pattern::new(6).send(&mut stream, MIB, |_| ()).expect("the way there is still open");
+        stream.finish_writing().expect("still open");
+        service.wait_result().unwrap_or_else(|error| panic!("{kind}: {error}"));
+    }
+}
+
+#[test]
+fn everything_sent_before_the_end_arrives_before_the_end() {
+    let (sshd, source) = (Sshd::start(), Service::source(8, 3 * MIB));
+    for (_kind, _client, mut stream) in each_kind(&sshd, source.port()) {
+        from_source(&mut stream, 8, 3 * MIB);
+    }
+}
+
+#[test]
+fn an_end_without_data_is_an_end() {
+    let (sshd, echo) = (Sshd::start(), Service::echo());
+    for (kind, _client, mut stream) in each_kind(&sshd, echo.port()) {
+        stream.finish_writing().expect("open");
+        assert_eq!(stream.read(&mut [0; 1]).expect("the echo's end"), 0, "{kind}");
+    }
+}
+
+#[test]
+fn stdio_takes_the_answer_given_after_our_end() {
+    let (sshd, sink) = (Sshd::start(), Service::sink(9));
+    let mut client =
+        Invocation::to(&sshd.endpoint).args(["-W", &format!("127.0.0.1:{}", sink.port())]).start();
+    Pattern::new(9).send(client.process.take_stdin(), 300_000, |_| ()).expect("sent");
+    let finished = client.finish();
+    assert_eq!(finished.stdout.as_bytes().len(), 8, "the sink's count: {finished:?}");
+    assert_eq!(finished.code, Some(0));
+    sink.wait_result().expect("the same bytes");
+}

@@ -1,0 +1,62 @@
+//! Telling a server that is busy from one that is gone.
+
+use adit_interop_tests::{
+    carry::through_echo,
+    child::send,
+    client::Invocation,
+    deadline::eventually,
+    ports::{connect, free_port},
+    service::Service,
+    sshd::Sshd,
+};
+use rustix::process::Signal;
+
+#[test]
+fn a_silent_server_ends_the_tunnel() {
+    let (sshd, port) = (Sshd::start(), free_port());
+    let client = Invocation::to(&sshd.endpoint)
+        .option("ServerAliveInterval=1")
+        .option("ServerAliveCountMax=1")
+        .args(["-L", &format!("127.0.0.1:{port}:127.0.0.1:9")])
+        .tunnel()
+        .listening(port);
+    sshd.log().wait_for("Entering interactive session");
+    let sessions =
+        eventually("a session", || Some(sshd.sessions()).filter(|pids| !pids.is_empty()));
+    sessions.into_iter().for_each(|pid| send(pid, Signal::STOP));
+    client.finish().assert(255, &["Timeout, server 127.0.0.1 not responding."]);
+}
+
+#[test]
+fn an_idle_tunnel_stays_while_the_server_answers() {
+    let (sshd, echo, port) = (Sshd::start(), Service::echo(), free_port());
+    let mut client = Invocation::to(&sshd.endpoint)
+        .option("ServerAliveInterval=1")
+        .option("ServerAliveCountMax=1")
+        .args(["-L", &format!("127.0.0.1:{port}:127.0.0.1:{}", echo.port())])
+        .tunnel()
+        .listening(port);
+    sshd.log().wait_for_nth("rtype keepalive@openssh.com want_reply 1", 4);
+    client.assert_runs();
+    through_echo(&mut connect(port), 1000);
+}
+
+#[test]
+fn the_servers_own_keepalives_are_answered() {
+    let sshd = Sshd::with(&["ClientAliveInterval 1", "ClientAliveCountMax 1"]);
+    let mut client = Invocation::to(&sshd.endpoint).option("ServerAliveInterval=3").tunnel();
+    // The client's own count seconds; unanswered, the server would have left after two.
+    sshd.log().wait_for_nth("rtype keepalive@openssh.com want_reply 1", 2);
+    client.assert_runs();
+}
+
+#[test]
+fn a_server_that_never_speaks_is_given_up() {
+    let port = free_port();
+    // The kernel completes the connection; nobody ever accepts it.
+    let _listener = std::net::TcpListener::bind(("127.0.0.1", port)).expect("a free port");
+    Invocation::bare()
+        .args(["-F", "none", "-o", "ConnectTimeout=1", "-p", &port.to_string(), "-N", "127.0.0.1"])
+        .run()
+        .assert(255, &[&format!("Connection timed out during banner exchange\r\nConnection to 127.0.0.1 port {port} timed out")]);
+}

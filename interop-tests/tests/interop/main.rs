@@ -1,0 +1,24 @@
+//! adit (or what `ADIT_BIN` names) against real servers: one module per behaviour.
+//! Touches: processes and loopback sockets through the harness.   Never: anything on another machine.
+//! Invariants: parallel-safe; no fixed ports, no pauses; where adit does better than ssh, `is_adit()` says so.
+//! Errors: a failed test prints what client and server said.   Allocates: freely.
+//! Proved by: passing with OpenSSH's own client too.
+
+mod auth_methods;
+mod background;
+mod big_transfer;
+mod dynamic;
+mod exit_codes;
+mod half_close;
+mod host_keys;
+mod jump;
+mod keepalive;
+mod local_forward;
+mod many_connections;
+mod matrix;
+mod other_servers;
+mod passwords;
+mod rekey;
+mod remote_forward;
+mod stdio;
+mod unix_sockets;

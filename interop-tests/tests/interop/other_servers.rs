@@ -1,0 +1,69 @@
+//! Servers other than this machine's OpenSSH: other versions, Dropbear, AsyncSSH.
+
+use adit_interop_tests::{
+    asyncssh::AsyncSsh,
+    carry::{MIB, through_every_forward},
+    container,
+    sshd::Setup,
+};
+
+const LENGTH: u64 = 4 * MIB;
+
+fn openssh_of(release: &str) {
+    let Some(server) = container::sshd(release, &Setup::default()) else { return };
+    through_every_forward(&server.endpoint, &[], LENGTH);
+    through_every_forward(&server.endpoint, &["-o", "RekeyLimit=1M"], LENGTH);
+}
+
+fn dropbear_of(release: &str) {
+    let Some(server) = container::dropbear(release) else { return };
+    through_every_forward(&server.endpoint, &[], LENGTH);
+    through_every_forward(&server.endpoint, &["-o", "RekeyLimit=1M"], LENGTH);
+}
+
+#[test]
+fn openssh_of_bullseye() {
+    openssh_of("bullseye");
+}
+
+#[test]
+fn openssh_of_bookworm() {
+    openssh_of("bookworm");
+}
+
+#[test]
+fn openssh_of_trixie() {
+    openssh_of("trixie");
+}
+
+#[test]
+fn openssh_of_sid() {
+    openssh_of("sid");
+}
+
+#[test]
+fn dropbear_of_bullseye() {
+    dropbear_of("bullseye");
+}
+
+#[test]
+fn dropbear_of_bookworm() {
+    dropbear_of("bookworm");
+}
+
+#[test]
+fn dropbear_of_trixie() {
+    dropbear_of("trixie");
+}
+
+#[test]
+fn dropbear_of_sid() {
+    dropbear_of("sid");
+}
+
+#[test]
+fn asyncssh() {
+    let Some(server) = AsyncSsh::start() else { return };
+    through_every_forward(&server.endpoint, &[], LENGTH);
+    through_every_forward(&server.endpoint, &["-o", "RekeyLimit=1M"], LENGTH);
+}
