@@ -2,13 +2,17 @@
 //!
 //! One test, alone in its program: the counter counts every thread's allocations.
 
+mod one_key;
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use adit_buf::{RxBuf, TxRing};
-use adit_crypto::{CipherAlgorithm, KeyAlgorithm, MacAlgorithm, SigningKey, SystemRandom};
-use adit_transport::{Config, HostKeys, Incoming, SignFailed, Transport};
+use adit_crypto::{CipherAlgorithm, MacAlgorithm, SystemRandom};
+use adit_transport::{Config, Incoming, Transport};
+
+use one_key::OneKey;
 
 struct Counting;
 
@@ -29,21 +33,6 @@ unsafe impl GlobalAlloc for Counting {
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
-
-struct OneKey(SigningKey);
-
-impl HostKeys for OneKey {
-    fn algorithms(&self) -> Vec<KeyAlgorithm> {
-        self.0.public_key().algorithms().collect()
-    }
-    fn public_blob(&self, _: KeyAlgorithm) -> Option<Vec<u8>> {
-        Some(self.0.public_blob())
-    }
-    fn sign(&self, algorithm: KeyAlgorithm, hash: &[u8]) -> Result<Vec<u8>, SignFailed> {
-        let signature = self.0.sign(algorithm.signature, hash, &mut SystemRandom::new());
-        signature.map_err(|_| SignFailed)
-    }
-}
 
 struct Side {
     transport: Transport,
@@ -107,7 +96,7 @@ fn data_costs_no_allocation_in_either_direction() {
             extensions: Vec::new(),
             ..config
         };
-        let host_keys = Arc::new(OneKey(SigningKey::ed25519(&[1; 32])));
+        let host_keys = Arc::new(OneKey::new());
         let mut client = Side::new(config(Config::client()));
         let mut server = Side::new(config(Config::server(host_keys)));
         for _ in 0..4 {

@@ -2,6 +2,8 @@
 //!
 //! Needs `sshd`, `ssh` and `ssh-keygen`; says so and passes where they are missing.
 
+mod one_key;
+
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -17,9 +19,11 @@ use adit_crypto::{
     CipherAlgorithm, KexAlgorithm, KeyAlgorithm, MacAlgorithm, SignatureAlgorithm, SigningKey,
     SystemRandom,
 };
-use adit_transport::{Config, HostKeys, Incoming, SignFailed, Transport};
+use adit_transport::{Config, Incoming, Transport};
 use adit_wire::transport::{ServiceAccept, ServiceRequest};
+
 use adit_wire::{Field, Message};
+use one_key::OneKey;
 
 /// A connection over a blocking stream.
 struct Link<S> {
@@ -308,23 +312,6 @@ fn a_client_visits_openssh_with_every_algorithm() {
     visits(&config, Config { strict_kex: false, ..Config::client() });
 }
 
-struct OneKey(SigningKey);
-
-impl HostKeys for OneKey {
-    fn algorithms(&self) -> Vec<KeyAlgorithm> {
-        self.0.public_key().algorithms().collect()
-    }
-
-    fn public_blob(&self, _: KeyAlgorithm) -> Option<Vec<u8>> {
-        Some(self.0.public_blob())
-    }
-
-    fn sign(&self, algorithm: KeyAlgorithm, hash: &[u8]) -> Result<Vec<u8>, SignFailed> {
-        let signature = self.0.sign(algorithm.signature, hash, &mut SystemRandom::new());
-        signature.map_err(|_| SignFailed)
-    }
-}
-
 /// OpenSSH's client with these algorithms, and our end of its connection.
 fn ssh(options: &[String]) -> (TcpStream, Running) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -347,7 +334,7 @@ fn ssh(options: &[String]) -> (TcpStream, Running) {
 /// Lets OpenSSH's client in without a question, then changes keys from both sides.
 fn hosts(options: &[String]) {
     let (stream, _running) = ssh(options);
-    let host_keys = Arc::new(OneKey(SigningKey::ed25519(&[3; 32])));
+    let host_keys = Arc::new(OneKey::new());
     let mut link = Link::new(stream, Config::server(host_keys));
     link.wait_for_keys();
     link.wait(|_, incoming| matches!(incoming, Incoming::ServiceRequest(_)).then_some(()));
@@ -388,7 +375,7 @@ fn openssh_changes_keys_when_it_wants_to() {
         return;
     }
     let (stream, _running) = ssh(&["RekeyLimit=16K".into()]);
-    let host_keys = Arc::new(OneKey(SigningKey::ed25519(&[3; 32])));
+    let host_keys = Arc::new(OneKey::new());
     let mut link = Link::new(stream, Config::server(host_keys));
     link.wait_for_keys();
     link.wait(|_, incoming| matches!(incoming, Incoming::ServiceRequest(_)).then_some(()));
