@@ -98,3 +98,59 @@ impl Exchange<'_> {
         texts.iter().map(|text| text.len() + 5).sum::<usize>() + 12
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Case, cases};
+
+    fn group<'a>(case: &Case, p: &'a [u8], g: &'a [u8]) -> GroupRequest<'a> {
+        let size = |name| case.text(name).parse().unwrap();
+        GroupRequest { min: size("min"), n: size("n"), max: size("max"), p, g }
+    }
+
+    #[test]
+    fn hashes_are_those_of_an_independent_implementation() {
+        for case in cases(include_str!("../testdata/exchange_hash.txt")) {
+            let Some(algorithm) = KexAlgorithm::from_name(case.text("kex")) else { continue };
+            let [v_c, v_s, i_c, i_s, k_s, client, server] =
+                ["v_c", "v_s", "i_c", "i_s", "k_s", "client", "server"]
+                    .map(|name| case.bytes(name));
+            let (p, g) = (case.optional("p"), case.optional("g"));
+            let exchange = Exchange {
+                client_version: &v_c,
+                server_version: &v_s,
+                client_kexinit: &i_c,
+                server_kexinit: &i_s,
+                host_key: &k_s,
+                group: p
+                    .is_some()
+                    .then(|| group(&case, p.as_deref().unwrap(), g.as_deref().unwrap())),
+                client_public: &client,
+                server_public: &server,
+                shared_secret: &SharedSecret::from_number(&case.bytes("secret")),
+            };
+            assert_eq!(exchange.hash(algorithm).as_ref(), case.bytes("h"), "{case:?}");
+        }
+    }
+
+    /// The buffer never grows, so no copy of the secret is left in freed memory.
+    #[test]
+    fn size_is_enough() {
+        let secret = SharedSecret::from_number(&[0xff; 1024]);
+        let (p, ff) = ([0xff; 1024], [0xff; 1024]);
+        let exchange = Exchange {
+            client_version: b"",
+            server_version: b"",
+            client_kexinit: b"",
+            server_kexinit: b"",
+            host_key: b"",
+            group: Some(GroupRequest { min: 2048, n: 2048, max: 2048, p: &p, g: &ff }),
+            client_public: &ff,
+            server_public: &ff,
+            shared_secret: &secret,
+        };
+        // Five empty strings, three sizes, five numbers of 1024 bytes with their sign bytes.
+        assert!(exchange.size() >= 5 * 4 + 3 * 4 + 5 * (4 + 1 + 1024));
+    }
+}

@@ -22,3 +22,18 @@ pub fn fingerprint(blob: &[u8]) -> String {
 }
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::cases;
+
+    #[test]
+    fn fingerprints_are_those_of_ssh_keygen() {
+        for case in cases(include_str!("../testdata/keys.txt")) {
+            let text = fingerprint(&case.bytes("blob"));
+            assert_eq!(text, case.text("fingerprint"));
+            assert_eq!(text.len(), 50);
+        }
+    }
+}

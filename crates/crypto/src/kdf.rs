@@ -34,3 +34,36 @@ pub fn derive(
         done += take;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+
+    use super::*;
+    use crate::testing::cases;
+
+    #[test]
+    fn keys_of_every_length_are_a_prefix_of_the_recorded_stream() {
+        for case in cases(include_str!("../testdata/kdf.txt")) {
+            let hash = match case.text("hash") {
+                "sha256" => HashAlgorithm::Sha256,
+                "sha384" => HashAlgorithm::Sha384,
+                _ => HashAlgorithm::Sha512,
+            };
+            let letter = case.text("letter").as_bytes()[0];
+            let key = case.bytes("key");
+            for len in [0, 1, 12, 16, 32, 64, 65, 128, 200] {
+                let mut out = vec![0; len];
+                derive(
+                    hash,
+                    &case.bytes("k"),
+                    &case.bytes("h"),
+                    letter,
+                    &case.bytes("session_id"),
+                    &mut out,
+                );
+                assert_eq!(out, key[..len], "{case:?}");
+            }
+        }
+    }
+}

@@ -215,7 +215,7 @@ pub struct SharedSecret(Zeroizing<Vec<u8>>);
 
 impl SharedSecret {
     /// K as a number: an mpint. RFC 4253 §8, RFC 8731 §3.1.
-    fn from_number(magnitude: &[u8]) -> Self {
+    pub(crate) fn from_number(magnitude: &[u8]) -> Self {
         // One more for the sign byte: the secret must not move when the buffer grows.
         let mut wire = Zeroizing::new(Vec::with_capacity(4 + 1 + magnitude.len()));
         Mpint::new(magnitude).encode(&mut wire);
@@ -259,7 +259,7 @@ enum Secret {
     Mlkem768X25519(mlkem::Secret),
     #[cfg(feature = "sntrup")]
     Sntrup761X25519(sntrup::Secret),
-    Ecdh(ecdh::Scalar),
+    Ecdh(ecdh::Secret),
     Dh(dh_group::Exponent),
 }
 
@@ -284,8 +284,8 @@ impl Ephemeral {
                 (Secret::Sntrup761X25519(secret), public)
             }
             Method::Ecdh(curve) => {
-                let (scalar, public) = ecdh::generate(curve, random);
-                (Secret::Ecdh(scalar), public)
+                let (secret, public) = ecdh::generate(curve, random);
+                (Secret::Ecdh(secret), public)
             }
             Method::Dh(prime) => {
                 return Ok(Self::in_built_in(algorithm, DhGroup::fixed(prime), random));
@@ -330,7 +330,7 @@ impl Ephemeral {
             Secret::Mlkem768X25519(secret) => secret.agree(self.algorithm.hash(), peer),
             #[cfg(feature = "sntrup")]
             Secret::Sntrup761X25519(secret) => secret.agree(self.algorithm.hash(), peer),
-            Secret::Ecdh(scalar) => Ok(SharedSecret::from_number(&scalar.agree(peer)?)),
+            Secret::Ecdh(secret) => Ok(SharedSecret::from_number(&secret.agree(peer)?)),
             Secret::Dh(exponent) => Ok(SharedSecret::from_number(&exponent.agree(peer)?)),
         }
     }

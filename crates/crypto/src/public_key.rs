@@ -365,3 +365,86 @@ impl EcdsaKey {
         self.point.as_slice().encode(blob);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::cases;
+
+    fn recorded() -> Vec<crate::testing::Case> {
+        let mut all = cases(include_str!("../testdata/keys.txt"));
+        all.extend(cases(include_str!("../testdata/security_keys.txt")));
+        all
+    }
+
+    #[test]
+    fn blobs_of_openssh_decode_and_encode() {
+        for case in recorded() {
+            let blob = case.bytes("blob");
+            let key = PublicKey::decode(&blob).unwrap();
+            assert_eq!(key.encode(), blob);
+            assert_eq!(Reader::new(&blob).string().unwrap(), key.type_name().as_bytes());
+            assert!(key.certificate().is_none());
+            assert_eq!(key.key(), &key);
+            assert!(key.algorithms().all(|algorithm| !algorithm.certified));
+            if !case.text("name").starts_with("sk-") {
+                assert_eq!(key.fingerprint(), case.text("fingerprint"));
+            }
+        }
+    }
+
+    #[test]
+    fn cut_and_lengthened_blobs_are_refused() {
+        for case in recorded() {
+            let blob = case.bytes("blob");
+            for cut in 0..blob.len() {
+                assert!(PublicKey::decode(&blob[..cut]).is_err(), "cut at {cut}");
+            }
+            let longer = [&blob[..], &[0]].concat();
+            assert_eq!(
+                PublicKey::decode(&longer),
+                Err(KeyError::Malformed(DecodeError::TrailingBytes))
+            );
+        }
+    }
+
+    fn blob(fields: &[&[u8]]) -> Vec<u8> {
+        let mut blob = Vec::new();
+        for field in fields {
+            field.encode(&mut blob);
+        }
+        blob
+    }
+
+    #[test]
+    fn types_nobody_should_use_are_unknown() {
+        for name in
+            [&b"ssh-dss"[..], b"rsa-sha2-512", b"ssh-ed448", b"", b"ssh-rsa-cert-v00@openssh.com"]
+        {
+            assert_eq!(PublicKey::decode(&blob(&[name, &[1; 32]])), Err(KeyError::UnknownType));
+        }
+    }
+
+    #[test]
+    fn points_of_the_wrong_form_are_refused() {
+        assert_eq!(
+            PublicKey::decode(&blob(&[b"ssh-ed25519", &[1; 31]])),
+            Err(KeyError::InvalidPoint)
+        );
+        assert_eq!(
+            PublicKey::decode(&blob(&[b"ssh-ed25519", &[1; 33]])),
+            Err(KeyError::InvalidPoint)
+        );
+        let name = b"ecdsa-sha2-nistp256".as_slice();
+        for point in [&[4; 64][..], &[4; 66], &[2; 33], &[3; 65], &[0], &[]] {
+            assert_eq!(
+                PublicKey::decode(&blob(&[name, b"nistp256", point])),
+                Err(KeyError::InvalidPoint)
+            );
+        }
+        assert_eq!(
+            PublicKey::decode(&blob(&[name, b"nistp384", &[4; 65]])),
+            Err(KeyError::WrongCurve)
+        );
+    }
+}

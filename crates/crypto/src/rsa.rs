@@ -136,3 +136,90 @@ fn encoded_message(algorithm: SignatureAlgorithm, message: &[u8], len: usize) ->
     encoded[start..].copy_from_slice(&tail);
     Some(encoded)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::cases;
+
+    const ALGORITHMS: [(&str, SignatureAlgorithm); 2] =
+        [("sha256", SignatureAlgorithm::RsaSha2_256), ("sha512", SignatureAlgorithm::RsaSha2_512)];
+
+    #[test]
+    fn signatures_are_those_of_openssl() {
+        for case in cases(include_str!("../testdata/rsa.txt")) {
+            let [n, e, d, message] = ["n", "e", "d", "message"].map(|name| case.bytes(name));
+            let private = RsaPrivate::new(RsaPrivateParts { n: &n, e: &e, d: &d }).unwrap();
+            for (name, algorithm) in ALGORITHMS {
+                let signature = case.bytes(name);
+                assert_eq!(private.sign(algorithm, &message).unwrap(), signature);
+                assert!(private.public.verify(algorithm, &message, &signature));
+                assert!(!private.public.verify(algorithm, b"another", &signature));
+            }
+            let (sha256, sha512) = (case.bytes("sha256"), case.bytes("sha512"));
+            assert!(!private.public.verify(ALGORITHMS[1].1, &message, &sha256));
+            assert!(!private.public.verify(ALGORITHMS[0].1, &message, &sha512));
+        }
+    }
+
+    #[test]
+    fn signatures_beyond_the_modulus_or_its_length_are_refused() {
+        for case in cases(include_str!("../testdata/rsa.txt")) {
+            let [n, e, message, signature] =
+                ["n", "e", "message", "sha256"].map(|name| case.bytes(name));
+            let (key, algorithm) = (RsaKey::new(&e, &n).unwrap(), ALGORITHMS[0].1);
+            assert!(!key.verify(algorithm, &message, &[&[0], &signature[..]].concat()));
+            for bad in [&n[..], &vec![0xff; n.len()], &vec![0; n.len()], &[], &[1]] {
+                assert!(!key.verify(algorithm, &message, bad));
+            }
+        }
+    }
+
+    /// Bleichenbacher's forgery for e = 3: a padding that ends early with rubbish behind the digest.
+    #[test]
+    fn only_the_whole_padding_counts() {
+        let encoded = encoded_message(SignatureAlgorithm::RsaSha2_256, b"m", 256).unwrap();
+        assert_eq!(encoded.len(), 256);
+        assert_eq!(encoded[..2], [0, 1]);
+        assert!(encoded[2..256 - 52].iter().all(|byte| *byte == 0xff));
+        assert_eq!(encoded[256 - 52], 0);
+        assert_eq!(encoded_message(SignatureAlgorithm::Ed25519, b"m", 256), None);
+    }
+
+    fn modulus(bits: usize) -> Vec<u8> {
+        let mut n = vec![0xff; bits.div_ceil(8)];
+        n[0] = 0xff >> (n.len() * 8 - bits);
+        n
+    }
+
+    #[test]
+    fn sizes_nobody_should_use_are_refused() {
+        let e = [1, 0, 1];
+        for bits in [1024, 2047, 16385, 32768] {
+            assert_eq!(RsaKey::new(&e, &modulus(bits)), Err(KeyError::RsaSize), "{bits}");
+        }
+        assert_eq!(RsaKey::new(&e, &[]), Err(KeyError::RsaSize));
+        for bits in [2048, 2049, 16384] {
+            let key = RsaKey::new(&e, &[&[0], &modulus(bits)[..]].concat()).unwrap();
+            assert_eq!((key.e(), key.n()), (&e[..], &modulus(bits)[..]));
+        }
+    }
+
+    #[test]
+    fn numbers_that_make_no_key_are_refused() {
+        let n = modulus(2048);
+        for e in [&[][..], &[0], &[1], &[2], &[1, 0, 0], &[1, 0, 0, 0, 0, 0, 0, 0, 1]] {
+            assert_eq!(RsaKey::new(e, &n), Err(KeyError::RsaNumbers), "{e:?}");
+        }
+        let mut even = n.clone();
+        even[255] = 0xfe;
+        assert_eq!(RsaKey::new(&[3], &even), Err(KeyError::RsaNumbers));
+        assert!(RsaKey::new(&[3], &n).is_ok());
+    }
+
+    #[test]
+    fn the_largest_key_is_checked_in_reasonable_time() {
+        let key = RsaKey::new(&[0xff; 8], &modulus(16384)).unwrap();
+        assert!(!key.verify(SignatureAlgorithm::RsaSha2_512, b"m", &vec![0x5a; 2048]));
+    }
+}

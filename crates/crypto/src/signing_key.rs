@@ -5,18 +5,17 @@
 //! Proved by: `tests` below.
 
 use alloc::boxed::Box;
-use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
 
 use adit_wire::Field;
 use zeroize::Zeroizing;
 
-use crate::backend::nist::{self, NistCurve};
+use crate::nist::Scalar;
 use crate::rsa::RsaPrivate;
 use crate::{
     Curve, EcdsaKey, KeyError, PublicKey, Random, RsaPrivateParts, SignatureAlgorithm,
-    SignatureError, p521_curve, signature,
+    SignatureError, signature,
 };
 
 /// A private key. Zeroized when dropped.
@@ -24,7 +23,7 @@ pub struct SigningKey(Private);
 
 enum Private {
     Ed25519(Box<ed25519_dalek::SigningKey>),
-    Ecdsa { public: EcdsaKey, scalar: Zeroizing<Vec<u8>> },
+    Ecdsa { public: EcdsaKey, scalar: Scalar },
     Rsa(RsaPrivate),
 }
 
@@ -37,15 +36,14 @@ impl SigningKey {
     /// From the uncompressed point and the magnitude of the scalar.
     ///
     /// # Errors
-    /// [`KeyError`] when a part has the wrong form. That both belong together shows in signing.
+    /// [`KeyError`] when a part has the wrong form, or both do not belong together.
     pub fn ecdsa(curve: Curve, point: &[u8], scalar: &[u8]) -> Result<Self, KeyError> {
         let public = EcdsaKey::new(curve, point)?;
-        let scalar = crate::bignum::without_leading_zeros(scalar);
-        let start =
-            curve.scalar_len().checked_sub(scalar.len()).ok_or(KeyError::InvalidPrivateParts)?;
-        let mut padded = Zeroizing::new(vec![0; curve.scalar_len()]);
-        padded[start..].copy_from_slice(scalar);
-        Ok(Self(Private::Ecdsa { public, scalar: padded }))
+        let scalar = Scalar::from_magnitude(curve, crate::bignum::without_leading_zeros(scalar));
+        match scalar {
+            Some(scalar) if scalar.point() == point => Ok(Self(Private::Ecdsa { public, scalar })),
+            _ => Err(KeyError::InvalidPrivateParts),
+        }
     }
 
     /// From the numbers of an RSA key.
@@ -113,13 +111,8 @@ impl SigningKey {
             Private::Ed25519(key) => {
                 Some(ed25519_dalek::Signer::sign(&**key, message).to_bytes().to_vec())
             }
-            Private::Ecdsa { public, scalar } => {
-                let r_s = match public.curve() {
-                    Curve::Nistp256 => nist::sign(NistCurve::P256, scalar, public.point(), message),
-                    Curve::Nistp384 => nist::sign(NistCurve::P384, scalar, public.point(), message),
-                    Curve::Nistp521 => p521_curve::sign(scalar, public.point(), message, random),
-                };
-                r_s.map(|r_s| signature::mpints_from_fixed(&r_s))
+            Private::Ecdsa { scalar, .. } => {
+                scalar.sign(message, random).map(|r_s| signature::mpints_from_fixed(&r_s))
             }
             Private::Rsa(key) => key.sign(algorithm, message),
         }
@@ -129,5 +122,138 @@ impl SigningKey {
 impl fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SigningKey({})", self.public_key().type_name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::SystemRandom;
+    use crate::testing::{Case, cases, hex};
+
+    fn recorded() -> Vec<(Case, SigningKey)> {
+        let keys = cases(include_str!("../testdata/keys.txt")).into_iter().map(|case| {
+            let key = match case.text("name") {
+                "ed25519" => SigningKey::ed25519(&case.bytes("seed").try_into().unwrap()),
+                name if name.starts_with("nistp") => {
+                    let curve = Curve::ALL.iter().find(|curve| curve.identifier() == name).unwrap();
+                    SigningKey::ecdsa(*curve, &case.bytes("point"), &case.bytes("scalar")).unwrap()
+                }
+                _ => rsa(&case),
+            };
+            (case, key)
+        });
+        keys.collect()
+    }
+
+    fn rsa(case: &Case) -> SigningKey {
+        let [n, e, d] = ["n", "e", "d"].map(|name| case.bytes(name));
+        SigningKey::rsa(RsaPrivateParts { n: &n, e: &e, d: &d }).unwrap()
+    }
+
+    #[test]
+    fn keys_of_openssh_sign_and_their_signatures_hold() {
+        for (case, key) in recorded() {
+            assert_eq!(key.public_blob(), case.bytes("blob"));
+            for algorithm in key.public_key().algorithms() {
+                let blob =
+                    key.sign(algorithm.signature, b"message", &mut SystemRandom::new()).unwrap();
+                assert_eq!(key.public_key().verify(algorithm, b"message", &blob), Ok(()));
+                assert!(key.public_key().verify(algorithm, b"massage", &blob).is_err());
+            }
+        }
+    }
+
+    #[test]
+    fn a_key_signs_under_its_own_algorithms_alone() {
+        for (_, key) in recorded() {
+            let own: Vec<_> =
+                key.public_key().algorithms().map(|algorithm| algorithm.signature).collect();
+            for algorithm in
+                SignatureAlgorithm::ALL.iter().filter(|algorithm| !own.contains(algorithm))
+            {
+                let signed = key.sign(*algorithm, b"message", &mut SystemRandom::new());
+                assert_eq!(signed, Err(SignatureError::WrongAlgorithm));
+            }
+        }
+    }
+
+    /// RFC 8032 §7.1, tests 1 to 3.
+    #[test]
+    fn ed25519_vectors_of_rfc_8032() {
+        let cases = [
+            (
+                "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60",
+                "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a",
+                "",
+                "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b",
+            ),
+            (
+                "4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb",
+                "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c",
+                "72",
+                "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00",
+            ),
+            (
+                "c5aa8df43f9f837bedb7442f31dcb7b166d38535076f094b85ce3a2e0b4458f7",
+                "fc51cd8e6218a1a38da47ed00230f0580816ed13ba3303ac5deb911548908025",
+                "af82",
+                "6291d657deec24024827e69c3abe01a30ce548a284743a445e3680d7db5ac3ac18ff9b538d16f290ae67f760984dc6594a7c15e9716ed28dc027beceea1ec40a",
+            ),
+        ];
+        for (seed, public, message, signature) in cases {
+            let key = SigningKey::ed25519(&hex(seed).try_into().unwrap());
+            assert_eq!(key.public_key(), PublicKey::Ed25519(hex(public).try_into().unwrap()));
+            let algorithm = SignatureAlgorithm::Ed25519;
+            let blob = key.sign(algorithm, &hex(message), &mut SystemRandom::new()).unwrap();
+            let mut expected = Vec::new();
+            algorithm.name().encode(&mut expected);
+            hex(signature).as_slice().encode(&mut expected);
+            assert_eq!(blob, expected);
+        }
+    }
+
+    #[test]
+    fn a_damaged_private_key_gives_no_signature() {
+        for (case, _) in recorded() {
+            if !case.text("name").starts_with("rsa") {
+                continue;
+            }
+            let [n, e, mut d] = ["n", "e", "d"].map(|name| case.bytes(name));
+            d[20] ^= 1;
+            let damaged = SigningKey::rsa(RsaPrivateParts { n: &n, e: &e, d: &d }).unwrap();
+            let algorithm = damaged.public_key().algorithms().next().unwrap().signature;
+            let signed = damaged.sign(algorithm, b"message", &mut SystemRandom::new());
+            assert_eq!(signed, Err(SignatureError::Faulty), "{}", case.text("name"));
+        }
+    }
+
+    #[test]
+    fn private_parts_that_make_no_key_are_refused() {
+        let recorded = recorded();
+        let (case, _) = recorded.iter().find(|(case, _)| case.text("name") == "nistp256").unwrap();
+        let point = case.bytes("point");
+        assert_eq!(
+            SigningKey::ecdsa(Curve::Nistp256, &point, &[1; 33]).err(),
+            Some(KeyError::InvalidPrivateParts)
+        );
+        assert_eq!(
+            SigningKey::ecdsa(Curve::Nistp384, &point, &[1; 32]).err(),
+            Some(KeyError::InvalidPoint)
+        );
+        let (case, _) = recorded.iter().find(|(case, _)| case.text("name") == "rsa2048").unwrap();
+        let (n, e) = (case.bytes("n"), case.bytes("e"));
+        for d in [&[][..], &[0], &[1; 257]] {
+            let refused = SigningKey::rsa(RsaPrivateParts { n: &n, e: &e, d }).err();
+            assert_eq!(refused, Some(KeyError::InvalidPrivateParts));
+        }
+    }
+
+    #[test]
+    fn private_parts_are_not_shown() {
+        for (_, key) in recorded() {
+            let shown = alloc::format!("{key:?}");
+            assert!(shown.starts_with("SigningKey(") && shown.len() < 40, "{shown}");
+        }
     }
 }

@@ -43,20 +43,24 @@ impl Case {
         self.0.get(name).unwrap_or_else(|| panic!("no field {name} in {self:?}"))
     }
 
+    /// The bytes of a field that not every case has.
+    pub(crate) fn optional(&self, name: &str) -> Option<Vec<u8>> {
+        self.0.get(name).map(|text| hex(text))
+    }
+
     /// The bytes of a field.
     pub(crate) fn bytes(&self, name: &str) -> Vec<u8> {
         hex(self.text(name))
     }
 }
 
-/// Counts: each byte is one more than the last.
-pub(crate) struct Counting(pub(crate) u8);
+/// Gives out recorded bytes and no more.
+pub(crate) struct Replay(pub(crate) Vec<u8>);
 
-impl Random for Counting {
+impl Random for Replay {
     fn fill(&mut self, out: &mut [u8]) {
-        for byte in out {
-            self.0 = self.0.wrapping_add(1);
-            *byte = self.0;
-        }
+        let rest = self.0.split_off(out.len());
+        out.copy_from_slice(&self.0);
+        self.0 = rest;
     }
 }

@@ -119,3 +119,96 @@ impl Exponent {
         self.group.modulus.pow(peer, &*self.x).ok_or(KexError::InvalidPublicValue)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::SystemRandom;
+    use crate::testing::Replay;
+
+    fn exponent() -> Exponent {
+        generate(DhGroup::fixed(GROUP_14), &mut SystemRandom::new()).0
+    }
+
+    fn minus(prime: &[u8], difference: u8) -> Vec<u8> {
+        let mut number = prime.to_vec();
+        *number.last_mut().unwrap() -= difference;
+        number
+    }
+
+    #[test]
+    fn values_that_give_the_secret_away_are_refused() {
+        let exponent = exponent();
+        let p = GROUP_14;
+        for bad in [
+            &[][..],
+            &[0],
+            &[0, 0],
+            &[1],
+            &[0, 1],
+            &minus(p, 1),
+            p,
+            &[&[0], p].concat(),
+            &[&[1], p].concat(),
+        ] {
+            assert_eq!(
+                exponent.agree(bad).err(),
+                Some(KexError::InvalidPublicValue),
+                "{} bytes",
+                bad.len()
+            );
+        }
+    }
+
+    #[test]
+    fn the_outermost_good_values_are_taken() {
+        let exponent = exponent();
+        for good in [&[2][..], &[0, 2], &[1, 0], &minus(GROUP_14, 2)] {
+            assert!(exponent.agree(good).is_ok());
+        }
+    }
+
+    #[test]
+    fn an_exponent_of_one_gives_the_generator() {
+        let mut x = vec![0; EXPONENT_LEN];
+        x[EXPONENT_LEN - 1] = 1;
+        let (exponent, public) = generate(DhGroup::fixed(GROUP_14), &mut Replay(x));
+        assert_eq!(public, [2]);
+        assert_eq!(without_leading_zeros(&exponent.agree(&[5]).unwrap()), [5]);
+    }
+
+    #[cfg(feature = "group-exchange")]
+    #[test]
+    fn groups_of_other_sizes_and_kinds_are_refused() {
+        let refused = |p: &[u8], g: &[u8]| DhGroup::new(p, g).err() == Some(KexError::InvalidGroup);
+        let mut small = GROUP_14.to_vec();
+        small[0] = 0x7f;
+        let mut large = vec![0x01];
+        large.extend_from_slice(GROUP_18);
+        assert!(refused(&small, &[2]), "2047 bits");
+        assert!(refused(&large, &[2]), "8193 bits");
+        assert!(refused(&minus(GROUP_14, 1), &[2]), "even");
+        assert!(refused(&minus(GROUP_14, 2), &[2]), "1 modulo 4");
+        assert!(refused(&[], &[2]));
+        for g in [&[][..], &[0], &[1], &minus(GROUP_14, 1), GROUP_14, GROUP_16] {
+            assert!(refused(GROUP_14, g), "generator of {} bytes", g.len());
+        }
+        for p in [GROUP_14, GROUP_16, GROUP_18] {
+            let group = DhGroup::new(&[&[0], p].concat(), &[0, 5]).unwrap();
+            assert_eq!((group.p(), group.g()), (p, &[5][..]));
+        }
+    }
+
+    #[cfg(feature = "group-exchange")]
+    #[test]
+    fn built_in_groups_suit_the_request() {
+        let bits = |min, n, max| DhGroup::built_in(min, n, max).map(|group| group.p().len() * 8);
+        assert_eq!(bits(2048, 2048, 8192), Some(2048));
+        assert_eq!(bits(2048, 3072, 8192), Some(4096));
+        assert_eq!(bits(2048, 8192, 8192), Some(8192));
+        assert_eq!(bits(1024, 1024, 4096), Some(2048));
+        assert_eq!(bits(2048, 8192, 4096), Some(4096), "nothing reaches n");
+        assert_eq!(bits(2049, 3072, 4095), None);
+        assert_eq!(bits(8192, 4096, 2048), None);
+    }
+}

@@ -67,3 +67,53 @@ impl Secret {
         Ok(SharedSecret::from_hybrid(hash, &kem_secret[..], &shared[..]))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::SystemRandom;
+    use crate::testing::{Replay, cases};
+
+    fn vectors() -> Vec<crate::testing::Case> {
+        cases(include_str!("../../testdata/mlkem768.txt"))
+    }
+
+    /// A secret from the recorded seed, and X25519's scalar.
+    fn secret(seed: Vec<u8>) -> (Secret, Vec<u8>) {
+        generate(&mut Replay([seed, [7; 32].to_vec()].concat()))
+    }
+
+    #[test]
+    fn keys_and_secrets_are_those_of_openssl() {
+        for case in vectors() {
+            let (secret, init) = secret(case.bytes("seed"));
+            assert_eq!(init[..KEY_LEN], case.bytes("key"));
+            for (ciphertext, expected) in
+                [("ciphertext", "secret"), ("rejected", "rejected_secret")]
+            {
+                let ciphertext = case.bytes(ciphertext);
+                let shared = secret.kem.decapsulate(ciphertext[..].try_into().unwrap());
+                assert_eq!(shared[..], case.bytes(expected));
+            }
+        }
+    }
+
+    /// Every value of 12 bits from q = 3329 up is no residue. FIPS 203 §7.2.
+    #[test]
+    fn keys_that_fail_the_modulus_check_are_refused() {
+        let (_, init) = secret(vectors()[0].bytes("seed"));
+        let respond =
+            |init: &[u8]| respond(HashAlgorithm::Sha256, init, &mut SystemRandom::new()).err();
+        assert_eq!(respond(&init), None);
+        for at in [0, 3, 600, 1149] {
+            let mut bad = init.clone();
+            bad[at..at + 2].fill(0xff);
+            assert_eq!(respond(&bad), Some(KexError::InvalidPublicValue), "at {at}");
+        }
+        let mut reduced = init.clone();
+        // 3329 = d01: low byte, then low half of the next.
+        reduced[0] = 0x01;
+        reduced[1] = reduced[1] & 0xf0 | 0x0d;
+        assert_eq!(respond(&reduced), Some(KexError::InvalidPublicValue));
+    }
+}

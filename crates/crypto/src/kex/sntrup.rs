@@ -55,3 +55,11 @@ impl Secret {
         Ok(SharedSecret::from_hybrid(hash, kem_secret.as_ref(), &shared[..]))
     }
 }
+
+#[cfg(test)]
+impl Secret {
+    /// A secret key in the reference encoding, and X25519's scalar.
+    pub(super) fn recorded(kem: &[u8], random: &mut dyn Random) -> Self {
+        Self { kem: DecapsulationKey::try_from(kem).unwrap(), scalar: x25519::generate(random).0 }
+    }
+}
