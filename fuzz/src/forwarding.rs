@@ -51,9 +51,14 @@ fn outcome(request: &[u8], piece: usize) -> (Vec<String>, usize) {
             Step::NeedMore if seen == request.len() => return (steps, used),
             Step::NeedMore => seen = (seen + piece).min(request.len()),
             step @ Step::Reply(_) => steps.push(format!("{step:?}")),
-            step @ (Step::Request(..) | Step::Refuse(_)) => {
+            step @ Step::Request(..) => {
                 steps.push(format!("{step:?}"));
                 return (steps, used);
+            }
+            // The connection is closed: how much of the rest was looked at is nobody's matter.
+            step @ Step::Refuse(_) => {
+                steps.push(format!("{step:?}"));
+                return (steps, 0);
             }
         }
     }

@@ -4,7 +4,9 @@
 //! Errors: a panic when the client ends although it should stay.   Allocates: arguments.
 //! Proved by: every interop test.
 
-use crate::{child::Guarded, deadline::eventually, endpoint::Endpoint, ports::listeners};
+use crate::{
+    child::Guarded, deadline::eventually, endpoint::Endpoint, ports::listeners, service::Service,
+};
 use std::{
     env,
     ffi::{OsStr, OsString},
@@ -165,6 +167,15 @@ impl Invocation {
     /// Runs it to its end, with nothing on standard input.
     pub fn run(&self) -> Finished {
         self.run_remotely(&[])
+    }
+
+    /// Logs in, reaches a service there and comes back with what it said: `welcome`.
+    pub fn log_in(&self) -> Finished {
+        let service = Service::tcp(|stream| {
+            stream.write_all(b"welcome")?;
+            stream.finish_writing()
+        });
+        self.clone().arg("-W").arg(format!("127.0.0.1:{}", service.port())).run()
     }
 
     /// Runs a remote command to its end.

@@ -79,7 +79,7 @@ fn everything_sent_before_the_end_arrives_before_the_end() {
 #[test]
 fn an_end_without_data_is_an_end() {
     let (sshd, echo) = (Sshd::start(), Service::echo());
-    for (kind, _client, mut stream) in each_kind(&sshd, echo.port()) {
+    for (kind, _client, stream) in each_kind(&sshd, echo.port()) {
         stream.finish_writing().expect("open");
         assert!(is_closed(&stream), "{kind}");
     }

@@ -8,10 +8,7 @@ use adit_interop_tests::{
     service::Service,
     sshd::{Setup, Sshd},
 };
-use std::{
-    io::Read,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener},
-};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener};
 
 const V4_LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const V6_LOOPBACK: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
