@@ -1,14 +1,12 @@
 //! The log: what the user is told, in ssh's words and at ssh's levels.
-//! Touches: stderr, the file of `-E` or the system's log.   Never: stdout, which belongs to what is carried.
+//! Touches: stderr or the file of `-E`.   Never: stdout, which belongs to what is carried.
 //! Invariants: text of the peer's is stripped of control characters before it is written.
 //! Errors: none; there is nowhere to report a log that cannot be written.   Allocates: a line at a time.
 //! Proved by: `tests` below.
 
-use adit_config::types::SyslogFacility;
 use std::fmt::{self, Write as _};
 use std::fs::File;
 use std::io::{self, Write as _};
-use std::os::unix::net::UnixDatagram;
 use std::sync::{Mutex, OnceLock};
 
 /// How much is said (`LogLevel`, `-q`, `-v`).
@@ -41,16 +39,6 @@ impl Level {
             _ => "",
         }
     }
-
-    /// RFC 5424 §6.2.1.
-    const fn severity(self) -> u8 {
-        match self {
-            Self::Quiet | Self::Fatal => 2,
-            Self::Error => 3,
-            Self::Info | Self::Verbose => 6,
-            Self::Debug1 | Self::Debug2 | Self::Debug3 => 7,
-        }
-    }
 }
 
 /// Where messages go.
@@ -60,49 +48,15 @@ pub(crate) enum Sink {
     Stderr,
     /// `-E`
     File(File),
-    /// `-y`: the system's log, and the facility's number in it.
-    Syslog(UnixDatagram, u8),
 }
 
 impl Sink {
-    /// The system's log; stderr where there is none.
-    pub(crate) fn syslog(facility: SyslogFacility) -> Self {
-        let connected =
-            UnixDatagram::unbound().and_then(|socket| socket.connect("/dev/log").map(|()| socket));
-        connected.map_or(Self::Stderr, |socket| Self::Syslog(socket, facility_number(facility)))
-    }
-
-    fn write(&mut self, level: Level, line: &str) -> io::Result<()> {
+    fn write(&mut self, line: &str) -> io::Result<()> {
         match self {
             // One call, so that lines of several processes do not mix.
             Self::Stderr => io::stderr().write_all(line.as_bytes()),
             Self::File(file) => file.write_all(line.as_bytes()),
-            Self::Syslog(socket, facility) => {
-                let priority = *facility * 8 + level.severity();
-                let text = line.trim_end_matches('\n');
-                socket
-                    .send(format!("<{priority}>adit[{}]: {text}", std::process::id()).as_bytes())
-                    .map(drop)
-            }
         }
-    }
-}
-
-/// RFC 5424 §6.2.1.
-const fn facility_number(facility: SyslogFacility) -> u8 {
-    match facility {
-        SyslogFacility::User => 1,
-        SyslogFacility::Daemon => 3,
-        SyslogFacility::Auth => 4,
-        SyslogFacility::AuthPriv => 10,
-        SyslogFacility::Local0 => 16,
-        SyslogFacility::Local1 => 17,
-        SyslogFacility::Local2 => 18,
-        SyslogFacility::Local3 => 19,
-        SyslogFacility::Local4 => 20,
-        SyslogFacility::Local5 => 21,
-        SyslogFacility::Local6 => 22,
-        SyslogFacility::Local7 => 23,
     }
 }
 
@@ -128,7 +82,7 @@ pub(crate) fn write(level: Level, message: fmt::Arguments<'_>) {
         return;
     }
     let line = format!("{}{message}\n", level.prefix());
-    let _ = log.sink.write(level, &line);
+    let _ = log.sink.write(&line);
 }
 
 /// Whether a level is written, for messages that cost something to make.

@@ -100,7 +100,6 @@ fn start_log(command_line: &CommandLine, options: &Options) -> Result<(), ArgErr
                 message(&format!("Couldn't open logfile {path}: {}", os_words(&failed)))
             })?)
         }
-        None if command_line.syslog => Sink::syslog(options.syslog_facility),
         None => Sink::Stderr,
     };
     log::start(settings::level(options.log_level), sink);

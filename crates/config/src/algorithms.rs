@@ -1,7 +1,7 @@
 //! Lists of algorithm names: `a,b`, `+a`, `-a*`, `^a`. ssh_config(5), Ciphers.
 //! Touches: names.   Never: the algorithms, which whoever makes the [`Algorithms`] knows.
 //! Invariants: a resolved list is not empty, holds supported names only, and each once.
-//! Errors: [`UnknownAlgorithm`].   Allocates: the resolved list.
+//! Errors: `UnknownAlgorithm`.   Allocates: the resolved list.
 //! Proved by: `tests` below.
 
 use crate::pattern::{Verdict, matches_list};

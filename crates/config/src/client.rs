@@ -438,6 +438,7 @@ mod tests {
             ("ConnectTimeout 1x", "command-line line 0: invalid time value."),
             ("ConnectTimeout -1", "command-line line 0: invalid time value."),
             ("ConnectTimeout 99999999999", "command-line line 0: invalid time value."),
+            ("ConnectTimeout 2147483648", "command-line line 0: invalid time value."),
             ("ConnectTimeout 4294967295w", "command-line line 0: invalid time value."),
             ("ConnectionAttempts 1.5", "command-line line 0: integer value invalid."),
             ("NumberOfPasswordPrompts -1", "command-line line 0: integer value too small."),

@@ -45,8 +45,7 @@ pub(crate) fn failure(failure: Failure) -> &'static [u8] {
 
 /// `CONNECT host:port HTTP/1.x`, header fields, an empty line. `held` bytes have been searched before.
 pub(crate) fn connect_request(bytes: &[u8], held: usize) -> Message<ProxyTarget> {
-    // An end may begin in what was searched before.
-    let Some(end) = block_end(bytes, held.saturating_sub(3)) else { return Ok(None) };
+    let Some(end) = block_end(bytes, held) else { return Ok(None) };
     let line = bytes[..end].split(|&byte| byte == b'\n').next().unwrap_or_default();
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     request_line(line).map(|target| Some((target, end)))

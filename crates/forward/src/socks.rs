@@ -245,6 +245,8 @@ mod tests {
         let rejected = &[0, 0x5b, 0, 0, 0, 0, 0, 0][..];
         let endless = [b"\x04\x01\x00\x50\x7f\x00\x00\x01", &[b'u'; 256][..]].concat();
         assert_eq!(refusal(&endless), Some(rejected));
+        let ended_too_late = [&endless[..], b"\0"].concat();
+        assert_eq!(converse(&ended_too_late, 1000).target(), None);
         let endless = [b"\x04\x01\x00\x50\x00\x00\x00\x01\0", &[b'h'; 256][..]].concat();
         assert_eq!(refusal(&endless), Some(rejected));
         let longest = [b"\x04\x01\x00\x50\x7f\x00\x00\x01", &[b'u'; 255][..], b"\0"].concat();
