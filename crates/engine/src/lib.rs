@@ -24,6 +24,7 @@ mod event;
 mod keepalive;
 mod login;
 mod round_trip;
+mod verify;
 
 pub use adit_auth::client as login_client;
 pub use adit_auth::server as login_server;
@@ -39,3 +40,4 @@ pub use engine::Engine;
 pub use error::Error;
 pub use event::Event;
 pub use keepalive::Keepalive;
+pub use verify::verify_signature;
