@@ -30,7 +30,9 @@ impl Reactor {
     /// Opens every complete packet that was received, in place, and hands on what it says.
     pub(crate) fn open_packets(&mut self, key: Key, handler: &mut dyn Handler) {
         let mut gather = Gather { channel: None, spans: std::mem::take(&mut self.spans) };
-        while let Some(session) = self.sessions.get_mut(key).filter(|session| session.closed.is_none()) {
+        while let Some(session) =
+            self.sessions.get_mut(key).filter(|session| session.closed.is_none())
+        {
             match session.engine.next_event(&mut session.rx, &mut session.tx) {
                 Ok(Some(adit_engine::Event::Data { channel, span })) => {
                     if gather.channel != Some(channel) || gather.spans.len() == MAX_SLICES {
