@@ -4,6 +4,7 @@
 //! Errors: kept as [`Seen::Failed`].   Allocates: freely.
 //! Proved by: the tests that use it.
 
+use crate::FixedRng;
 use crate::flow::Flow;
 use crate::manners::{Hospitality, Manners};
 use crate::seen::Seen;
@@ -11,9 +12,8 @@ use adit_buf::{RxBuf, TxRing};
 use adit_engine::{
     Answer, Blocked, Channel, ClientConfig, Engine, Error, Open, ReplyToken, ServerConfig,
 };
+use adit_transport::Role;
 use std::collections::{BTreeMap, VecDeque};
-
-use crate::FixedRng;
 
 /// What an application does beyond its manners, event by event.
 pub type Reaction = fn(&mut End, &Seen);
@@ -21,6 +21,8 @@ pub type Reaction = fn(&mut End, &Seen);
 /// One end.
 #[derive(Debug)]
 pub struct End {
+    /// Which side it is.
+    pub role: Role,
     /// The engine.
     pub engine: Engine,
     /// What came.
@@ -43,16 +45,19 @@ pub struct End {
 impl End {
     /// A client that has started.
     pub fn client(config: ClientConfig, manners: Manners, seed: u64) -> Self {
-        Self::new(Engine::client(config, Box::new(FixedRng::new(seed)), 0), manners)
+        let engine = Engine::client(config, Box::new(FixedRng::new(seed)), 0);
+        Self::new(Role::Client, engine, manners)
     }
 
     /// A server that has started.
     pub fn server(config: ServerConfig, manners: Manners, seed: u64) -> Self {
-        Self::new(Engine::server(config, Box::new(FixedRng::new(seed)), 0), manners)
+        let engine = Engine::server(config, Box::new(FixedRng::new(seed)), 0);
+        Self::new(Role::Server, engine, manners)
     }
 
-    fn new(engine: Engine, manners: Manners) -> Self {
+    fn new(role: Role, engine: Engine, manners: Manners) -> Self {
         let mut end = Self {
+            role,
             engine,
             rx: RxBuf::new(),
             tx: TxRing::new(),

@@ -12,6 +12,7 @@ pub mod keys;
 mod link;
 mod manners;
 mod pair;
+pub mod script;
 mod seen;
 
 pub use end::{End, Reaction};
@@ -20,4 +21,5 @@ pub use flow::Flow;
 pub use link::{Habits, Link, Pieces, Read};
 pub use manners::{Hospitality, Manners};
 pub use pair::Pair;
+pub use script::Script;
 pub use seen::Seen;

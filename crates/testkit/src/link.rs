@@ -20,7 +20,8 @@ pub enum Pieces {
 }
 
 impl Pieces {
-    fn next(&mut self) -> usize {
+    /// How many the next time.
+    pub fn next(&mut self) -> usize {
         match self {
             Self::Whole => usize::MAX,
             Self::Of(len) => *len,

@@ -49,8 +49,8 @@ pub struct Manners {
     pub hospitality: Hospitality,
     /// What came is delivered at once.
     pub delivers: bool,
-    /// The key being signed with.
-    signing: Option<SigningKey>,
+    /// The key offered last, which signs.
+    pub signing: Option<SigningKey>,
 }
 
 impl Default for Manners {

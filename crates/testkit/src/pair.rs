@@ -150,7 +150,6 @@ fn carry(from: &mut End, link: &mut Link, to: &mut End, now: u64) -> bool {
     match link.read(&mut to.rx, now) {
         Read::Bytes(_) => {
             to.turn();
-            to.settle();
             true
         }
         Read::Cut if to.seen.last() != Some(&Seen::LinkCut) => {
