@@ -106,6 +106,9 @@ impl Engine {
                 return Err(error.clone());
             }
             if let Some(event) = self.login.next_event() {
+                if matches!(event, Event::Established) {
+                    self.transport.authenticated();
+                }
                 return Ok(Some(event));
             }
             let step = match self.transport.next_packet(rx, tx) {
@@ -134,8 +137,12 @@ impl Engine {
         if matches!(self.login, Login::Done) {
             match self.silence.due(now) {
                 Due::Nothing => {}
-                // One that cannot be asked because too much is unanswered is silent too.
-                Due::Ask => drop(self.connection.keepalive()),
+                Due::Ask => {
+                    // One that cannot be asked because too much is unanswered is silent too.
+                    if let Ok(request) = self.connection.keepalive() {
+                        self.silence.asked(request);
+                    }
+                }
                 Due::GiveUp => return Err(self.fail(Error::Timeout, tx)),
             }
         }
@@ -306,7 +313,7 @@ impl Engine {
             }
             Inner::Reply { request, outcome } => {
                 // An answer to a question of the engine's own is nobody else's business.
-                if self.answered(Question::Keepalive(request)) {
+                if self.silence.answered(request) || self.answered(Question::Keepalive(request)) {
                     return None;
                 }
                 Event::Reply { request, outcome }
@@ -370,6 +377,23 @@ impl Engine {
         match &mut self.login {
             Login::Server(server) => Some(server),
             _ => None,
+        }
+    }
+
+    /// Answers what the server's login asks.
+    ///
+    /// # Errors
+    /// [`Error::Auth`]: the answer, or a message that waited for it, ends the connection.
+    pub fn answer_login(
+        &mut self,
+        tx: &mut TxRing,
+        answer: impl FnOnce(&mut adit_auth::server::Server) -> Result<(), adit_auth::Violation>,
+    ) -> Result<(), Error> {
+        match &mut self.login {
+            Login::Server(server) => {
+                answer(server).map_err(|violation| self.fail(violation.into(), tx))
+            }
+            _ => Ok(()),
         }
     }
 

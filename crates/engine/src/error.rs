@@ -4,7 +4,6 @@
 //! Errors: this is them.   Allocates: never.
 //! Proved by: `tests` of the layers, `pair` tests of this crate.
 
-use adit_wire::transport::reason;
 use core::fmt;
 
 /// What ended the connection.
@@ -26,7 +25,8 @@ impl Error {
     pub fn reason(&self) -> Option<u32> {
         match self {
             Self::Transport(error) => error.reason(),
-            Self::Auth(_) | Self::Connection(_) => Some(reason::PROTOCOL_ERROR),
+            Self::Auth(violation) => Some(violation.reason()),
+            Self::Connection(violation) => Some(violation.reason()),
             Self::Timeout => None,
         }
     }

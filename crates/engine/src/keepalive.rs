@@ -1,8 +1,11 @@
 //! Keepalives: whether the peer still is there. ServerAliveInterval and ClientAliveInterval of ssh.
 //! Touches: the clock value given to it.   Never: messages; the engine sends what this asks for.
 //! Invariants: any packet of the peer's counts as a sign of life; the peer is given up after `count_max` silent intervals.
-//! Errors: none; `Due::GiveUp` says it.   Allocates: never.
-//! Proved by: `tests` below.
+//! Errors: none; `Due::GiveUp` says it.   Allocates: the list of what was asked.
+//! Proved by: `tests` below, `tests/pair.rs`.
+
+use adit_connection::RequestId;
+use alloc::vec::Vec;
 
 /// How often to ask, and how long to wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,11 +30,13 @@ pub(crate) struct Silence {
     limits: Option<Keepalive>,
     asked: u32,
     next_at: u64,
+    /// Keepalives whose replies are due.
+    unanswered: Vec<RequestId>,
 }
 
 impl Silence {
     pub(crate) const fn new(limits: Option<Keepalive>) -> Self {
-        Self { limits, asked: 0, next_at: 0 }
+        Self { limits, asked: 0, next_at: 0, unanswered: Vec::new() }
     }
 
     /// The peer sent something.
@@ -54,6 +59,17 @@ impl Silence {
             }
             _ => Due::Nothing,
         }
+    }
+
+    /// The peer was asked.
+    pub(crate) fn asked(&mut self, request: RequestId) {
+        self.unanswered.push(request);
+    }
+
+    /// Whether this is the answer to one of the keepalives.
+    pub(crate) fn answered(&mut self, request: RequestId) -> bool {
+        let at = self.unanswered.iter().position(|asked| *asked == request);
+        at.map(|at| self.unanswered.remove(at)).is_some()
     }
 
     pub(crate) fn deadline(&self) -> Option<u64> {

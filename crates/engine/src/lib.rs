@@ -24,7 +24,9 @@ mod event;
 mod keepalive;
 mod login;
 mod round_trip;
+mod verify;
 
+pub use adit_auth::Violation as LoginViolation;
 pub use adit_auth::client as login_client;
 pub use adit_auth::server as login_server;
 pub use adit_connection::{
@@ -39,3 +41,4 @@ pub use engine::Engine;
 pub use error::Error;
 pub use event::Event;
 pub use keepalive::Keepalive;
+pub use verify::verify_signature;
