@@ -164,15 +164,15 @@ fn what_is_no_key_is_called_invalid() {
 fn damaged_files_give_no_other_key() {
     for (name, text, public) in key_files().iter().filter(|(name, ..)| !name.ends_with(".locked")) {
         let (format, pem) = recognise(text).unwrap();
-        // RSA's numbers are many and slow.
-        let step = if name.starts_with("rsa") { 17 } else { 1 };
+        // Points are slow to check; Ed25519 is checked byte by byte below.
+        let step = if name.starts_with("ed25519") { 1 } else { 17 };
         for at in (0..pem.body.len()).step_by(step) {
             let mut cut = pem.body.clone();
             cut.truncate(at);
             assert!(reopen(format, cut).is_none(), "{name} cut at {at}");
             let mut changed = pem.body.clone();
             changed[at] ^= 0x20;
-            // A changed secret half shows when it signs; the public half has to be what it was.
+            // A changed secret half of RSA shows when it signs; the public half has to be what it was.
             if let Some(key) = reopen(format, changed).filter(|_| format == Format::OpenSsh) {
                 assert_eq!(key.public_blob(), public.blob, "{name} changed at {at}");
             }
