@@ -4,7 +4,9 @@
 //! Errors: a panic when the client ends although it should stay.   Allocates: arguments.
 //! Proved by: every interop test.
 
-use crate::{child::Guarded, deadline::eventually, endpoint::Endpoint, ports::listeners};
+use crate::{
+    child::Guarded, deadline::eventually, endpoint::Endpoint, ports::listeners, service::Service,
+};
 use std::{
     env,
     ffi::{OsStr, OsString},
@@ -45,6 +47,7 @@ pub fn is_adit() -> bool {
 /// A command line in the making.
 #[derive(Clone, Debug)]
 pub struct Invocation {
+    program: Option<PathBuf>,
     arguments: Vec<OsString>,
     trailing: Vec<OsString>,
     environment: Vec<(OsString, OsString)>,
@@ -64,7 +67,13 @@ pub struct Finished {
 impl Invocation {
     /// Nothing but what the test says.
     pub fn bare() -> Self {
-        Self { arguments: vec![], trailing: vec![], environment: vec![] }
+        Self { program: None, arguments: vec![], trailing: vec![], environment: vec![] }
+    }
+
+    /// Runs this program instead of [`program`].
+    #[must_use]
+    pub fn program(self, program: PathBuf) -> Self {
+        Self { program: Some(program), ..self }
     }
 
     /// The client on its way to `endpoint`, with its key and host keys and no prompt.
@@ -134,7 +143,7 @@ impl Invocation {
 
     /// The whole command: test's arguments, harness's arguments, host, then the remote command if any.
     pub fn command(&self, remote_command: &[&str]) -> Command {
-        let mut command = Command::new(program());
+        let mut command = Command::new(self.program.clone().unwrap_or_else(program));
         command.env_remove("SSH_AUTH_SOCK").env_remove("SSH_ASKPASS").env_remove("DISPLAY");
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.args(&self.arguments).args(&self.trailing);
@@ -158,6 +167,15 @@ impl Invocation {
     /// Runs it to its end, with nothing on standard input.
     pub fn run(&self) -> Finished {
         self.run_remotely(&[])
+    }
+
+    /// Logs in, reaches a service there and comes back with what it said: `welcome`.
+    pub fn log_in(&self) -> Finished {
+        let service = Service::tcp(|stream| {
+            stream.write_all(b"welcome")?;
+            stream.finish_writing()
+        });
+        self.clone().arg("-W").arg(format!("127.0.0.1:{}", service.port())).run()
     }
 
     /// Runs a remote command to its end.

@@ -75,7 +75,7 @@ pub struct Container {
 pub fn sshd(release: Release, setup: Setup) -> Option<Container> {
     let setup = if release.has_penalties { setup.line(NO_PENALTIES) } else { setup };
     let serve = format!("{READY} && exec /usr/sbin/sshd -D -e -f {MOUNT}/sshd_config");
-    start(release, &setup, &serve, wait_ready)
+    start(release, &setup, &serve)
 }
 
 /// Starts Dropbear's server of a Debian release, or skips the test aloud.
@@ -84,22 +84,13 @@ pub fn dropbear(release: Release) -> Option<Container> {
         "{READY} && dropbearconvert openssh dropbear {MOUNT}/host-ed25519-256 /run/adit/key && \
          exec /usr/sbin/dropbear -F -E -r /run/adit/key -p 127.0.0.1:$PORT -P /run/adit/pid"
     );
-    start(release, &Setup::default(), &serve, |process, port| {
-        process.stderr.wait_for("Not backgrounding");
-        crate::ports::wait_listening(port);
-        true
-    })
+    start(release, &Setup::default(), &serve)
 }
 
-fn start(
-    release: Release,
-    setup: &Setup,
-    serve: &str,
-    ready: impl Fn(&mut Guarded, u16) -> bool,
-) -> Option<Container> {
+fn start(release: Release, setup: &Setup, serve: &str) -> Option<Container> {
     match engine().and_then(|engine| engine.image(release.name).map(|image| (engine, image))) {
         Ok((engine, image)) => {
-            let started = (0..5).find_map(|_| engine.try_run(&image, setup, serve, &ready));
+            let started = (0..5).find_map(|_| engine.try_run(&image, setup, serve));
             Some(started.expect("a port for the container"))
         }
         Err(Unavailable(why)) => {
@@ -179,13 +170,7 @@ impl Engine {
     }
 
     /// `None` when somebody took the port meanwhile.
-    fn try_run(
-        &'static self,
-        image: &str,
-        setup: &Setup,
-        serve: &str,
-        ready: impl Fn(&mut Guarded, u16) -> bool,
-    ) -> Option<Container> {
+    fn try_run(&'static self, image: &str, setup: &Setup, serve: &str) -> Option<Container> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let port = free_port();
         let (scratch, mut endpoint) = setup.lay_out(port, Some(MOUNT));
@@ -209,7 +194,7 @@ impl Engine {
             .args([image, "sh", "-c", serve]);
         let process = Guarded::start(&format!("the server in {image}"), &mut command);
         let mut container = Container { engine: self, name, process, endpoint, scratch };
-        ready(&mut container.process, port).then_some(container)
+        wait_ready(&mut container.process, port).then_some(container)
     }
 }
 

@@ -4,7 +4,7 @@
 //! Errors: a panic with the text so far when what is waited for does not come.   Allocates: the text.
 //! Proved by: every interop test.
 
-use crate::deadline::PATIENCE;
+use crate::{deadline::PATIENCE, pattern::uninterrupted};
 use std::{
     io::Read,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
@@ -37,7 +37,7 @@ impl Log {
         let writer = log.clone();
         thread::spawn(move || {
             let mut buffer = [0; 8192];
-            while let Ok(count @ 1..) = from.read(&mut buffer) {
+            while let Ok(count @ 1..) = uninterrupted(|| from.read(&mut buffer)) {
                 writer.append(&buffer[..count]);
             }
             writer.said().ended = true;

@@ -81,7 +81,7 @@ impl Pattern {
         let mut position = 0;
         while position < length {
             let room = usize::try_from(length - position).unwrap_or(STEP).min(STEP);
-            let count = from.read(&mut buffer[..room])?;
+            let count = uninterrupted(|| from.read(&mut buffer[..room]))?;
             if count == 0 {
                 break;
             }
@@ -106,6 +106,19 @@ impl Pattern {
             expected[wrong]
         );
         Err(io::Error::new(io::ErrorKind::InvalidData, text))
+    }
+}
+
+/// Reads again when a signal came in between; a socket with a deadline reports that.
+///
+/// # Errors
+/// All but `Interrupted`.
+pub fn uninterrupted<T>(mut read: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match read() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
     }
 }
 

@@ -4,9 +4,13 @@
 //! Errors: a panic when no port is free.   Allocates: little.
 //! Proved by: `tests` below.
 
-use crate::deadline::{PATIENCE, eventually};
+use crate::{
+    deadline::{PATIENCE, eventually},
+    pattern::uninterrupted,
+};
 use std::{
     fs,
+    io::{ErrorKind, Read},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream},
     process,
     sync::atomic::{AtomicU32, Ordering},
@@ -110,6 +114,12 @@ pub fn connect_to(address: SocketAddr) -> TcpStream {
     stream.set_read_timeout(Some(PATIENCE)).expect("a deadline above zero");
     stream.set_write_timeout(Some(PATIENCE)).expect("a deadline above zero");
     stream
+}
+
+/// Whether the other side ends the connection, well or badly, without another byte.
+pub fn is_closed(mut stream: impl Read) -> bool {
+    uninterrupted(|| stream.read(&mut [0; 1]))
+        .map_or_else(|error| error.kind() == ErrorKind::ConnectionReset, |count| count == 0)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 
 use crate::{
     deadline::{PATIENCE, eventually},
-    pattern::Pattern,
+    pattern::{Pattern, uninterrupted},
 };
 use std::{
     io::{self, Read, Write},
@@ -204,7 +204,7 @@ impl Service {
 pub fn echo(stream: &mut dyn Duplex) -> io::Result<()> {
     let mut buffer = vec![0; 64 * 1024];
     loop {
-        match stream.read(&mut buffer)? {
+        match uninterrupted(|| stream.read(&mut buffer))? {
             0 => return stream.finish_writing(),
             count => stream.write_all(&buffer[..count])?,
         }

@@ -6,10 +6,11 @@
 
 use crate::{
     child::Guarded,
+    deadline::eventually,
     endpoint::{Endpoint, known_host},
     keys::{self, ED25519, KeyKind},
     log::Log,
-    ports::free_port,
+    ports::{free_port, listeners},
     scratch::Scratch,
 };
 use std::{
@@ -117,15 +118,14 @@ impl Setup {
 /// # Panics
 /// When it ends for another reason.
 pub(crate) fn wait_ready(process: &mut Guarded, port: u16) -> bool {
-    let listening = format!("Server listening on 127.0.0.1 port {port}");
-    crate::deadline::eventually("sshd", || {
-        let text = process.stderr.text();
-        if text.contains(&listening) {
+    eventually("the server's listener", || {
+        if !listeners(port).is_empty() {
             return Some(true);
         }
-        let ended = process.ended().is_some();
-        assert!(!ended || text.contains("Address already in use"), "sshd does not start:\n{text}");
-        ended.then_some(false)
+        process.ended()?;
+        let text = process.stderr.text_at_end();
+        assert!(text.contains("Address already in use"), "the server does not start:\n{text}");
+        Some(false)
     })
 }
 

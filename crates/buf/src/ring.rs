@@ -67,6 +67,9 @@ impl TxRing {
     }
 
     /// Contiguous room of `len` bytes behind what is committed. What it holds is left over from before.
+    ///
+    /// Asked again for the same length, with nothing committed in between, it is the same room with what was
+    /// written into it.
     pub fn reserve(&mut self, len: usize) -> &mut [u8] {
         if self.chunks.back().is_none_or(|tail| tail.room() < len) {
             let chunk = self.fresh(len);
@@ -217,6 +220,16 @@ mod tests {
         tx.reserve(10)[..2].fill(2);
         tx.commit(2);
         assert_eq!(drained(&mut tx), [2, 2]);
+    }
+
+    #[test]
+    fn the_same_reservation_is_the_same_room() {
+        let mut tx = TxRing::new();
+        tx.push(b"before");
+        tx.reserve(5_000)[4_999] = 7;
+        assert_eq!(tx.reserve(5_000)[4_999], 7);
+        tx.commit(1);
+        assert_eq!(tx.pending_len(), 7);
     }
 
     #[test]

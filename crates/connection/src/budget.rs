@@ -7,6 +7,11 @@
 //! Grants are never taken back, they are given late: a channel whose room has shrunk gets its next adjust
 //! only once it holds less than that room.
 
+/// Shorter round trips count as this one, in milliseconds. On such a path what a window has to cover is the time
+/// until both loops come round to it: less would split mebibytes into many small system calls, and a queue of this
+/// length nobody feels.
+const LEAST_ROUND_TRIP_MS: u32 = 8;
+
 /// Parts of the limit kept back so that every channel can have its floor: one in this many.
 const FLOOR_PART: u64 = 8;
 /// A channel may hold this many times what is free. One channel alone gets two thirds of the budget,
@@ -174,7 +179,7 @@ impl RoundTrip {
     }
 
     pub(crate) fn note(&mut self, rtt_ms: u32) {
-        self.measured[self.next] = rtt_ms.max(1);
+        self.measured[self.next] = rtt_ms.max(LEAST_ROUND_TRIP_MS);
         self.next = (self.next + 1) % ROUND_TRIPS_KEPT;
     }
 
@@ -376,7 +381,7 @@ mod tests {
         let mut round_trip = RoundTrip::new();
         assert_eq!(round_trip.least_ms(), ASSUMED_ROUND_TRIP_MS);
         round_trip.note(0);
-        assert_eq!(round_trip.least_ms(), 1);
+        assert_eq!(round_trip.least_ms(), LEAST_ROUND_TRIP_MS);
         for _ in 0..ROUND_TRIPS_KEPT {
             round_trip.note(150);
         }

@@ -26,6 +26,7 @@ mod login;
 mod round_trip;
 mod verify;
 
+pub use adit_auth::Violation as LoginViolation;
 pub use adit_auth::client as login_client;
 pub use adit_auth::server as login_server;
 pub use adit_connection::{

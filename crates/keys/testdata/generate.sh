@@ -80,3 +80,24 @@ certify host-rsa-ca -s rsa-ca -h -n host.example.org -V always:forever
 certify user -s ca -n alice,bob -V always:forever -z 42
 cp ../private/p256.pub host-p256.pub && ssh-keygen -q -s ca -I host-p256 -h -n host.example.org host-p256.pub && rm host-p256.pub
 rm ca rsa-ca
+
+cd ..
+rm -rf revoked && mkdir revoked && cd revoked
+revoke() { # name, authority or nothing, specification
+    printf '%s\n' "$3" >spec
+    ssh-keygen -q -k -f "$1.krl" ${2:+-s "$2"} spec
+    rm spec
+}
+ca=../certificate/ca.pub
+key=$(cut -d' ' -f1,2 ../private/ed25519.pub)
+revoke keys '' "key: $key"
+revoke sha1 '' "sha1: $key"
+revoke sha256 '' "sha256: $key"
+revoke authority '' "key: $(cut -d' ' -f1,2 $ca)"
+revoke serial $ca 'serial: 42'
+revoke range $ca 'serial: 40-1000'
+revoke bitmap $ca "$(for serial in 30 33 36 39 42 45 47 51 54 99; do echo "serial: $serial"; done)"
+revoke other-serials $ca "$(printf 'serial: 41\nserial: 43-99\nserial: 101\nserial: 103')"
+revoke key-id $ca 'id: host'
+revoke any-authority none 'id: user'
+revoke empty '' ''

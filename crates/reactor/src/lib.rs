@@ -618,6 +618,24 @@ impl Reactor {
         }
     }
 
+    /// Answers what a session's server login asked; an answer that ends the connection ends the session.
+    pub fn answer_login(
+        &mut self,
+        key: Key,
+        answer: impl FnOnce(
+            &mut adit_engine::login_server::Server,
+        ) -> Result<(), adit_engine::LoginViolation>,
+    ) {
+        if let Some(session) = self.sessions.get_mut(key) {
+            if let Err(error) = session.engine.answer_login(&mut session.tx, answer) {
+                session.closed.get_or_insert(Closed::Engine(error));
+            }
+            session.resume = true;
+            self.queue_read(key);
+            self.queue_flush(key);
+        }
+    }
+
     /// Says goodbye, and ends a session once that is written; an [`Event::Closed`] follows.
     pub fn close_session(&mut self, key: Key, description: &str) {
         if let Some(session) = self.sessions.get_mut(key) {

@@ -30,11 +30,9 @@ impl Reactor {
     /// Opens every complete packet that was received, in place, and hands on what it says.
     pub(crate) fn open_packets(&mut self, key: Key, handler: &mut dyn Handler) {
         let mut gather = Gather { channel: None, spans: std::mem::take(&mut self.spans) };
-        loop {
-            let Some(session) = self.sessions.get_mut(key) else { break };
-            if session.closed.is_some() {
-                break;
-            }
+        while let Some(session) =
+            self.sessions.get_mut(key).filter(|session| session.closed.is_none())
+        {
             match session.engine.next_event(&mut session.rx, &mut session.tx) {
                 Ok(Some(adit_engine::Event::Data { channel, span })) => {
                     if gather.channel != Some(channel) || gather.spans.len() == MAX_SLICES {
@@ -227,7 +225,7 @@ impl Reactor {
         let Some(stream) = self.streams.get_mut(key) else { return };
         let Some(Bound { session, channel }) = stream.bound else { return };
         let Some(owner) = self.sessions.get_mut(session) else { return };
-        if !(stream.ready.read || !stream.early.is_empty()) {
+        if !stream.has_input() {
             return;
         }
         // A link that is full is not helped by more output: what waits here delays everybody else's packets.

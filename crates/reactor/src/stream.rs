@@ -100,6 +100,11 @@ impl Stream {
         self.inbound == Inbound::Ended && matches!(self.outbound, Outbound::Shut | Outbound::Broken)
     }
 
+    /// Whether something can be read, from the socket or from what the dialogue left.
+    pub(crate) fn has_input(&self) -> bool {
+        self.ready.read || !self.early.is_empty()
+    }
+
     /// Writes what was spilled and `fresh` behind it, in one call; what the kernel leaves is spilled.
     ///
     /// Gives the bytes that have left: into the kernel, or into nowhere when the socket is broken.

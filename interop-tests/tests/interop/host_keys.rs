@@ -4,7 +4,7 @@ use adit_interop_tests::{
     client::Invocation,
     endpoint::known_host,
     keys::{self, ED25519, KeyKind, certify, keygen},
-    ports::free_port,
+    ports::{free_port, listeners},
     scratch::Scratch,
     sshd::{Setup, Sshd},
 };
@@ -33,7 +33,7 @@ fn an_unknown_host_is_refused_when_nobody_can_be_asked() {
     for mode in ["yes", "ask"] {
         with_list(&sshd, &list)
             .option(format!("StrictHostKeyChecking={mode}"))
-            .run_remotely(&["true"])
+            .log_in()
             .assert(255, &["Host key verification failed."]);
         assert!(!list.exists(), "nothing is written down in mode {mode}");
     }
@@ -44,11 +44,8 @@ fn accepting_a_new_host_writes_it_down() {
     for mode in ["accept-new", "no"] {
         let (sshd, scratch) = (Sshd::start(), Scratch::new());
         let list = scratch.join("known_hosts");
-        let connect = |mode| {
-            with_list(&sshd, &list)
-                .option(format!("StrictHostKeyChecking={mode}"))
-                .run_remotely(&["true"])
-        };
+        let connect =
+            |mode| with_list(&sshd, &list).option(format!("StrictHostKeyChecking={mode}")).log_in();
         let told = format!(
             "Warning: Permanently added '{}' (ED25519) to the list of known hosts.",
             name(&sshd)
@@ -73,21 +70,15 @@ fn a_written_list_is_read_and_edited_by_ssh_keygen() {
     with_list(&sshd, &list)
         .option("StrictHostKeyChecking=accept-new")
         .option("HashKnownHosts=yes")
-        .run_remotely(&["true"])
+        .log_in()
         .assert(0, &[]);
     let written = fs::read_to_string(&list).expect("a list");
     assert!(written.lines().all(|line| line.starts_with("|1|")), "hashed: {written}");
     let file = list.to_str().expect("scratch paths are UTF-8");
     assert!(keygen(&["-F", &name(&sshd), "-f", file]).contains("found: line 1"));
-    with_list(&sshd, &list)
-        .option("StrictHostKeyChecking=yes")
-        .run_remotely(&["true"])
-        .assert(0, &[]);
+    with_list(&sshd, &list).option("StrictHostKeyChecking=yes").log_in().assert(0, &[]);
     keygen(&["-R", &name(&sshd), "-f", file]);
-    with_list(&sshd, &list)
-        .option("StrictHostKeyChecking=yes")
-        .run_remotely(&["true"])
-        .assert(255, &[]);
+    with_list(&sshd, &list).option("StrictHostKeyChecking=yes").log_in().assert(255, &[]);
 }
 
 #[test]
@@ -96,10 +87,7 @@ fn a_list_hashed_by_ssh_keygen_is_believed() {
     let list = scratch.write("known_hosts", fs::read(&sshd.endpoint.known_hosts).expect("a list"));
     keygen(&["-q", "-H", "-f", list.to_str().expect("scratch paths are UTF-8")]);
     assert!(fs::read_to_string(&list).expect("a list").starts_with("|1|"));
-    with_list(&sshd, &list)
-        .option("StrictHostKeyChecking=yes")
-        .run_remotely(&["true"])
-        .assert(0, &[]);
+    with_list(&sshd, &list).option("StrictHostKeyChecking=yes").log_in().assert(0, &[]);
 }
 
 #[test]
@@ -110,18 +98,15 @@ fn a_changed_key_is_shouted_about_and_refused() {
         format!("# a comment\n{}", known_host(sshd.endpoint.port, ANOTHER_KEY)),
     );
     for mode in ["yes", "accept-new", "ask"] {
-        with_list(&sshd, &list)
-            .option(format!("StrictHostKeyChecking={mode}"))
-            .run_remotely(&["true"])
-            .assert(
-                255,
-                &[
-                    "@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@",
-                    "WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!",
-                    &format!("{}:2", list.display()),
-                    "Host key verification failed.",
-                ],
-            );
+        with_list(&sshd, &list).option(format!("StrictHostKeyChecking={mode}")).log_in().assert(
+            255,
+            &[
+                "@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@",
+                "WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!",
+                &format!("{}:2", list.display()),
+                "Host key verification failed.",
+            ],
+        );
     }
 }
 
@@ -132,16 +117,15 @@ fn a_changed_key_let_pass_forwards_nothing() {
     let invocation = with_list(&sshd, &list)
         .option("StrictHostKeyChecking=no")
         .args(["-L", &format!("{port}:127.0.0.1:9")]);
-    invocation.run_remotely(&["true"]).assert(
-        0,
-        &[
-            "REMOTE HOST IDENTIFICATION HAS CHANGED!",
-            "Port forwarding is disabled to avoid man-in-the-middle attacks.",
-        ],
-    );
+    let client = invocation.tunnel();
+    client.says("REMOTE HOST IDENTIFICATION HAS CHANGED!");
+    client.says("Port forwarding is disabled to avoid man-in-the-middle attacks.");
+    sshd.log().wait_for("Entering interactive session");
+    assert!(listeners(port).is_empty());
     invocation
         .option("ExitOnForwardFailure=yes")
-        .run_remotely(&["true"])
+        .arg("-N")
+        .run()
         .assert(255, &["Error: forwarding disabled due to host key check failure"]);
 }
 
@@ -153,14 +137,14 @@ fn a_revoked_key_is_never_accepted() {
     for mode in ["yes", "accept-new"] {
         with_list(&sshd, &list)
             .option(format!("StrictHostKeyChecking={mode}"))
-            .run_remotely(&["true"])
+            .log_in()
             .assert(255, &["REVOKED"]);
     }
 }
 
 #[test]
 fn a_host_certificate_is_believed_for_its_authority() {
-    let (scratch, port) = (Scratch::new(), free_port());
+    let scratch = Scratch::new();
     let authority = keys::generate(&scratch.join("authority"), ED25519, "");
     let host = keys::generate(&scratch.join("host"), ED25519, "");
     let certificate = certify(&authority, &keys::public_path(&host), &["-h", "-n", "127.0.0.1"]);
@@ -172,11 +156,7 @@ fn a_host_certificate_is_believed_for_its_authority() {
     let list = scratch.write("known_hosts", entry(&keys::public_key(&authority)));
     let certified = "HostKeyAlgorithms=ssh-ed25519-cert-v01@openssh.com";
     let connect = |list: &Path| {
-        with_list(&sshd, list)
-            .option("StrictHostKeyChecking=yes")
-            .option(certified)
-            .args(["-L", &format!("{port}:127.0.0.1:9")])
-            .run_remotely(&["true"])
+        with_list(&sshd, list).option("StrictHostKeyChecking=yes").option(certified).log_in()
     };
     connect(&list).assert(0, &[]);
     let other = scratch.write("other", entry(ANOTHER_KEY));
@@ -191,7 +171,7 @@ fn a_host_key_alias_stands_for_name_and_port() {
     with_list(&sshd, &list)
         .option("StrictHostKeyChecking=yes")
         .option("HostKeyAlias=the-device")
-        .run_remotely(&["true"])
+        .log_in()
         .assert(0, &[]);
 }
 
@@ -202,10 +182,7 @@ fn the_kind_of_key_that_is_known_is_asked_for_first() {
         (Setup::default().host_key(ED25519).host_key(ecdsa).start(), Scratch::new());
     let key = keys::public_key(&sshd.scratch.join("host-ecdsa-256"));
     let list = scratch.write("known_hosts", known_host(sshd.endpoint.port, &key));
-    with_list(&sshd, &list)
-        .option("StrictHostKeyChecking=yes")
-        .run_remotely(&["true"])
-        .assert(0, &[]);
+    with_list(&sshd, &list).option("StrictHostKeyChecking=yes").log_in().assert(0, &[]);
 }
 
 #[test]
@@ -214,10 +191,10 @@ fn patterns_and_negations_in_a_list_hold() {
     let key = keys::public_key(&sshd.scratch.join("host-ed25519-256"));
     let (port, strict) = (sshd.endpoint.port, "StrictHostKeyChecking=yes");
     let matching = scratch.write("matching", format!("[127.0.0.?]:{port} {key}\n"));
-    with_list(&sshd, &matching).option(strict).run_remotely(&["true"]).assert(0, &[]);
+    with_list(&sshd, &matching).option(strict).log_in().assert(0, &[]);
     let negated = scratch.write("negated", format!("[127.*]:{port},![127.0.0.1]:{port} {key}\n"));
     with_list(&sshd, &negated)
         .option(strict)
-        .run_remotely(&["true"])
+        .log_in()
         .assert(255, &["Host key verification failed."]);
 }

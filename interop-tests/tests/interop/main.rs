@@ -20,5 +20,6 @@ mod other_servers;
 mod passwords;
 mod rekey;
 mod remote_forward;
+mod session;
 mod stdio;
 mod unix_sockets;

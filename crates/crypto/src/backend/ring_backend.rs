@@ -4,8 +4,14 @@
 //! Errors: none; what fails is `false` or `None`.   Allocates: never.
 //! Proved by: the tests of the modules that use it.
 
-use ring::aead::{self, Aad, LessSafeKey, Nonce, UnboundKey, chacha20_poly1305_openssh as openssh};
+use ring::aead::{self, Aad, LessSafeKey, Nonce, UnboundKey};
 use ring::rand::SecureRandom;
+
+#[cfg(any(test, not(target_arch = "x86_64")))]
+mod chacha_poly;
+
+#[cfg(any(test, not(target_arch = "x86_64")))]
+pub(crate) use chacha_poly::ChaChaPoly;
 
 /// Bytes from the operating system.
 pub(crate) fn system_random(out: &mut [u8]) {
@@ -36,34 +42,5 @@ impl Gcm {
         self.0
             .open_in_place_separate_tag(nonce, Aad::from(aad), aead::Tag::from(tag), text, 0..)
             .is_ok()
-    }
-}
-
-/// chacha20-poly1305@openssh.com; the key of each direction in both of ring's types.
-pub(crate) struct ChaChaPoly {
-    sealing: openssh::SealingKey,
-    opening: openssh::OpeningKey,
-}
-
-impl ChaChaPoly {
-    pub(crate) fn new(key: &[u8; 64]) -> Self {
-        Self { sealing: openssh::SealingKey::new(key), opening: openssh::OpeningKey::new(key) }
-    }
-
-    /// Encrypts length and text, and gives the tag.
-    pub(crate) fn seal(&self, seq: u32, packet: &mut [u8]) -> [u8; 16] {
-        let mut tag = [0; 16];
-        self.sealing.seal_in_place(seq, packet, &mut tag);
-        tag
-    }
-
-    /// The length in the clear.
-    pub(crate) fn open_length(&self, seq: u32, length: [u8; 4]) -> [u8; 4] {
-        self.opening.decrypt_packet_length(seq, length)
-    }
-
-    /// Decrypts the text behind the length if the tag is genuine.
-    pub(crate) fn open(&self, seq: u32, packet: &mut [u8], tag: [u8; 16]) -> bool {
-        self.opening.open_in_place(seq, packet, &tag).is_ok()
     }
 }

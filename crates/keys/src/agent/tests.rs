@@ -207,8 +207,10 @@ impl RealAgent {
         let mut process = Command::new("ssh-agent");
         let process =
             process.arg("-D").arg("-a").arg(&socket).stdout(Stdio::null()).spawn().unwrap();
-        let agent = Self { process, scratch };
-        while !socket.exists() {
+        let mut agent = Self { process, scratch };
+        // The socket is there a moment before anybody listens.
+        while UnixStream::connect(&socket).is_err() {
+            assert!(agent.process.try_wait().unwrap().is_none(), "ssh-agent ended");
             thread::yield_now();
         }
         for key in keys {

@@ -5,7 +5,7 @@
 //! Proved by: `tests` of `private`, a file of each kind.
 
 use sha1::Sha1;
-use sha2::{Sha256, Sha384, Sha512};
+use sha2::{Sha256, Sha512};
 use zeroize::Zeroizing;
 
 use super::Cause;
@@ -19,11 +19,10 @@ const SCRYPT: &[u8] = b"\x2b\x06\x01\x04\x01\xda\x47\x04\x0b";
 /// Derives: passphrase, salt, rounds, key.
 type Pbkdf2 = fn(&[u8], &[u8], u32, &mut [u8]);
 
-/// `hmacWithSHA…`
-const FUNCTIONS: [(&[u8], Pbkdf2); 4] = [
+/// `hmacWithSHA1`, `hmacWithSHA256`, `hmacWithSHA512`: what openssl and ssh-keygen write.
+const FUNCTIONS: [(&[u8], Pbkdf2); 3] = [
     (HMAC_WITH_SHA1, pbkdf2::pbkdf2_hmac::<Sha1>),
     (b"\x2a\x86\x48\x86\xf7\x0d\x02\x09", pbkdf2::pbkdf2_hmac::<Sha256>),
-    (b"\x2a\x86\x48\x86\xf7\x0d\x02\x0a", pbkdf2::pbkdf2_hmac::<Sha384>),
     (b"\x2a\x86\x48\x86\xf7\x0d\x02\x0b", pbkdf2::pbkdf2_hmac::<Sha512>),
 ];
 

@@ -144,7 +144,9 @@ fn what_is_no_key_is_called_invalid() {
 fn damaged_files_give_no_other_key() {
     for (name, text, public) in key_files().iter().filter(|(name, ..)| !name.ends_with(".locked")) {
         let (format, pem) = recognise(text).unwrap();
-        for at in 0..pem.body.len() {
+        // RSA's numbers are many and slow.
+        let step = if name.starts_with("rsa") { 17 } else { 1 };
+        for at in (0..pem.body.len()).step_by(step) {
             let mut cut = pem.body.clone();
             cut.truncate(at);
             assert!(reopen(format, cut).is_none(), "{name} cut at {at}");

@@ -1,0 +1,228 @@
+//! `cargo xtask demo`: -L, -R and -D at work between here and a real server, every byte checked.
+//! Touches: a release build of adit, a server with throw-away keys, loopback sockets.   Never: the user's keys or servers.
+//! Invariants: what is printed as verified was held against the generator byte by byte.
+//! Errors: what failed; the harness adds what client and server said.   Allocates: buffers.
+//! Proved by: running it.
+
+use crate::{
+    Outcome,
+    cargo::{cargo, target_folder},
+    report::run as run_command,
+    tools::{self, Need},
+};
+use adit_interop_tests::{
+    carry::MIB,
+    client::{Client, Invocation},
+    pattern::Pattern,
+    ports::{connect, free_port},
+    proxy_client::{Target, socks5},
+    service::Service,
+    sshd::Sshd,
+};
+use std::{
+    fs, io,
+    io::{IsTerminal, Read, Write},
+    net::{Ipv4Addr, Shutdown, TcpStream},
+    path::{Path, PathBuf},
+    process::Command,
+    time::{Duration, Instant},
+};
+
+/// What may stand behind the verb.
+pub(crate) const ARGUMENTS: &str = "[--sshd]";
+
+/// What goes through each forward in each direction.
+const LENGTH: u64 = 256 * MIB;
+/// The two ends of a tunnel, as places in arrays: what sends, and what takes.
+const SOURCE: usize = 0;
+const SINK: usize = 1;
+/// Each direction has bytes of its own.
+const SEEDS: [u64; 2] = [1, 2];
+
+/// One kind of forward.
+struct Forward {
+    name: &'static str,
+    what: &'static str,
+    connect: fn(&Tunnel, usize) -> TcpStream,
+}
+
+const FORWARDS: &[Forward] = &[
+    Forward {
+        name: "-L",
+        what: "a port here leads there",
+        connect: |tunnel, end| connect(tunnel.local[end]),
+    },
+    Forward {
+        name: "-R",
+        what: "a port there leads here",
+        connect: |tunnel, end| connect(tunnel.remote[end]),
+    },
+    Forward { name: "-D", what: "a SOCKS proxy here leads anywhere there", connect: through_proxy },
+];
+
+/// Builds, starts, carries, verifies, tells.
+pub(crate) fn run(arguments: &[String]) -> Outcome {
+    let sshd = server(arguments)?;
+    let program = build()?;
+    println!(
+        "server   {} on 127.0.0.1 port {}, with throw-away keys",
+        openssh_version(),
+        sshd.endpoint.port
+    );
+    println!("client   {}, {} KiB", program.display(), size_in_kib(&program));
+    let services = [Service::source(SEEDS[SOURCE], LENGTH), Service::sink(SEEDS[SINK])];
+    let tunnel = Tunnel::open(program, &sshd, [services[SOURCE].port(), services[SINK].port()]);
+    for forward in FORWARDS {
+        let fail = |way: &str, error| {
+            format!("{} {way}: {error}\nthe client said:\n{}", forward.name, tunnel.said())
+        };
+        let down =
+            receive((forward.connect)(&tunnel, SOURCE), &Progress::new(forward.name, "down"));
+        let down = down.map_err(|error| fail("down", error))?;
+        let up = send((forward.connect)(&tunnel, SINK), &Progress::new(forward.name, "up"));
+        let up = up.map_err(|error| fail("up", error))?;
+        let (down, up, size) = (speed(down), speed(up), LENGTH / MIB);
+        println!(
+            "{:<8} {size} MiB down at {down}, {size} MiB up at {up}: every byte right ({})",
+            forward.name, forward.what
+        );
+    }
+    println!(
+        "done     {} MiB in all through one connection",
+        FORWARDS.len() as u64 * 2 * LENGTH / MIB
+    );
+    Ok(())
+}
+
+/// Starts what the tunnel leads to: OpenSSH's server, asked for or not.
+fn server(arguments: &[String]) -> Result<Sshd, String> {
+    if arguments.iter().any(|argument| argument != "--sshd") {
+        return Err(format!("takes {ARGUMENTS}"));
+    }
+    let missing = tools::ensure(&[Need::Interop]);
+    if missing.is_empty() {
+        Ok(Sshd::start())
+    } else {
+        Err(format!("please install {}", tools::packages(&missing)))
+    }
+}
+
+/// The client as it ships.
+fn build() -> Result<PathBuf, String> {
+    run_command(&mut cargo(&["build", "--release", "--package", "adit"]))?;
+    Ok(target_folder().join("release/adit"))
+}
+
+/// A running client with all three kinds of forward.
+struct Tunnel {
+    client: Client,
+    services: [u16; 2],
+    local: [u16; 2],
+    remote: [u16; 2],
+    dynamic: u16,
+}
+
+impl Tunnel {
+    fn open(program: PathBuf, sshd: &Sshd, services: [u16; 2]) -> Self {
+        let (local, remote, dynamic) =
+            ([free_port(), free_port()], [free_port(), free_port()], free_port());
+        let spec = |port: u16, to: u16| format!("127.0.0.1:{port}:127.0.0.1:{to}");
+        let forwards: Vec<String> = [
+            ["-L".to_owned(), spec(local[SOURCE], services[SOURCE])],
+            ["-L".to_owned(), spec(local[SINK], services[SINK])],
+            ["-R".to_owned(), spec(remote[SOURCE], services[SOURCE])],
+            ["-R".to_owned(), spec(remote[SINK], services[SINK])],
+            ["-D".to_owned(), format!("127.0.0.1:{dynamic}")],
+        ]
+        .concat();
+        println!("command  adit -N {} 127.0.0.1", forwards.join(" "));
+        let start = Instant::now();
+        let invocation =
+            Invocation::to(&sshd.endpoint).program(program).option("ExitOnForwardFailure=yes");
+        let ports = [local, remote].concat().into_iter().chain([dynamic]);
+        let client = ports.fold(invocation.args(forwards).tunnel(), Client::listening);
+        println!("tunnel   stands after {} ms", start.elapsed().as_millis());
+        Self { client, services, local, remote, dynamic }
+    }
+
+    fn said(&self) -> String {
+        self.client.said()
+    }
+}
+
+fn through_proxy(tunnel: &Tunnel, end: usize) -> TcpStream {
+    let stream = connect(tunnel.dynamic);
+    socks5(&stream, Target::V4(Ipv4Addr::LOCALHOST), tunnel.services[end])
+        .unwrap_or_else(|refusal| panic!("the SOCKS proxy refuses: {refusal:?}"));
+    stream
+}
+
+/// Takes everything from the source.
+fn receive(stream: TcpStream, progress: &Progress) -> io::Result<Duration> {
+    let start = Instant::now();
+    let count = Pattern::new(SEEDS[SOURCE]).verify(stream, |position| progress.show(position))?;
+    complete(count).map(|()| start.elapsed())
+}
+
+/// Sends everything to the sink, which verifies and answers with its count.
+fn send(mut stream: TcpStream, progress: &Progress) -> io::Result<Duration> {
+    let start = Instant::now();
+    Pattern::new(SEEDS[SINK]).send(&mut stream, LENGTH, |position| progress.show(position))?;
+    stream.shutdown(Shutdown::Write)?;
+    let mut count = [0; 8];
+    stream.read_exact(&mut count)?;
+    complete(u64::from_be_bytes(count)).map(|()| start.elapsed())
+}
+
+fn complete(count: u64) -> io::Result<()> {
+    if count == LENGTH {
+        Ok(())
+    } else {
+        Err(io::Error::other(format!("{count} bytes of {LENGTH} arrived")))
+    }
+}
+
+/// A line on the terminal that fills up; nothing where there is no terminal.
+struct Progress {
+    label: String,
+    shown: bool,
+}
+
+impl Progress {
+    fn new(forward: &str, way: &str) -> Self {
+        Self { label: format!("{forward} {way}"), shown: io::stderr().is_terminal() }
+    }
+
+    fn show(&self, position: u64) {
+        if !self.shown || position % (4 * MIB) != 0 {
+            return;
+        }
+        let filled = usize::try_from(position * 40 / LENGTH).unwrap_or(40);
+        let _ = write!(io::stderr(), "\r{:<8} [{:<40}]", self.label, "#".repeat(filled));
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if self.shown {
+            let _ = write!(io::stderr(), "\r{:60}\r", "");
+        }
+    }
+}
+
+fn speed(took: Duration) -> String {
+    #[allow(clippy::cast_precision_loss, reason = "256 is exact")]
+    let mib = (LENGTH / MIB) as f64;
+    format!("{:.0} MiB/s", mib / took.as_secs_f64())
+}
+
+fn size_in_kib(program: &Path) -> u64 {
+    fs::metadata(program).map_or(0, |metadata| metadata.len() / 1024)
+}
+
+/// `OpenSSH_9.2p1 Debian-2, OpenSSL …` up to the comma; server and client come from one source.
+fn openssh_version() -> String {
+    let said =
+        Command::new("ssh").arg("-V").output().map(|output| output.stderr).unwrap_or_default();
+    String::from_utf8_lossy(&said).split(',').next().unwrap_or_default().trim().to_owned()
+}

@@ -1,0 +1,31 @@
+//! One function per fuzz target: what must hold whatever the bytes are.
+//! Touches: the public parsers and machines of the crates.   Never: files, sockets, clocks.
+//! Invariants: a target is deterministic; every one stands in [`TARGETS`] and has a shell in `fuzz_targets`.
+//! Errors: a panic is a finding.   Allocates: freely.
+//! Proved by: `tests/seeds.rs` on stable, `cargo xtask fuzz` on nightly.
+#![forbid(unsafe_code)]
+
+mod forwarding;
+mod keys;
+mod transport;
+mod wire;
+
+pub use forwarding::{config_line, dynamic_request, forward_spec};
+pub use keys::{agent_reply, known_hosts_line, private_key};
+pub use transport::transport_bytes;
+pub use wire::wire_messages;
+
+/// A target's name and what it does with bytes.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// All targets.
+pub const TARGETS: &[Target] = &[
+    ("agent_reply", agent_reply),
+    ("config_line", config_line),
+    ("dynamic_request", dynamic_request),
+    ("forward_spec", forward_spec),
+    ("known_hosts_line", known_hosts_line),
+    ("private_key", private_key),
+    ("transport_bytes", transport_bytes),
+    ("wire_messages", wire_messages),
+];

@@ -1,0 +1,72 @@
+//! Whatever a server or a client sends instead of SSH, the transport says no and stays standing.
+//! Touches: `adit_transport`, both roles.   Never: keys that were agreed: encryption hides everything behind it.
+//! Invariants: an error stays an error; however the bytes are cut, they end the same.
+//! Errors: a panic is a finding.   Allocates: freely.
+//! Proved by: the seeds.
+
+use adit_buf::{RxBuf, TxRing};
+use adit_crypto::{KeyAlgorithm, Random};
+use adit_transport::{Config, HostKeys, Role, SignFailed, Transport};
+use std::sync::Arc;
+
+struct Counting(u8);
+
+impl Random for Counting {
+    fn fill(&mut self, out: &mut [u8]) {
+        for byte in out {
+            self.0 = self.0.wrapping_mul(5).wrapping_add(1);
+            *byte = self.0;
+        }
+    }
+}
+
+/// The first byte chooses the role and how the rest is cut.
+pub fn transport_bytes(bytes: &[u8]) {
+    let Some((first, rest)) = bytes.split_first() else { return };
+    let piece = usize::from(first >> 1).max(1);
+    let role = if first & 1 == 0 { Role::Client } else { Role::Server };
+    assert_eq!(ended(role, rest, rest.len().max(1)), ended(role, rest, piece));
+}
+
+/// What one side makes of the bytes when they come in pieces: its last words.
+fn ended(role: Role, bytes: &[u8], piece: usize) -> String {
+    let mut transport = Transport::new(Arc::new(config(role)), Box::new(Counting(7)), 0);
+    let (mut rx, mut tx) = (RxBuf::new(), TxRing::new());
+    transport.start(&mut tx);
+    for part in bytes.chunks(piece) {
+        rx.extend(part);
+        loop {
+            match transport.next_packet(&mut rx, &mut tx) {
+                Ok(Some(_)) => {}
+                Ok(None) => break,
+                Err(error) => {
+                    assert_eq!(transport.next_packet(&mut rx, &mut tx).err(), Some(error.clone()));
+                    return format!("{error:?}");
+                }
+            }
+        }
+    }
+    format!("{:?}", transport.peer_identification())
+}
+
+fn config(role: Role) -> Config {
+    match role {
+        Role::Client => Config::client(),
+        Role::Server => Config::server(Arc::new(NoUse)),
+    }
+}
+
+/// Keys that are offered and never sign: agreeing takes more than bytes.
+struct NoUse;
+
+impl HostKeys for NoUse {
+    fn algorithms(&self) -> Vec<KeyAlgorithm> {
+        KeyAlgorithm::DEFAULT_HOST_KEY.to_vec()
+    }
+    fn public_blob(&self, _: KeyAlgorithm) -> Option<Vec<u8>> {
+        Some(Vec::new())
+    }
+    fn sign(&self, _: KeyAlgorithm, _: &[u8]) -> Result<Vec<u8>, SignFailed> {
+        Err(SignFailed)
+    }
+}
