@@ -5,7 +5,7 @@ use adit_engine::{ClientConfig, Forward, Open, ServerConfig};
 use adit_testkit::keys::{client_config, client_transport, server_config, server_transport};
 use adit_testkit::{End, FixedRng, Hospitality, Manners, Pair, Pieces, Seen};
 use adit_transport::Config;
-use proptest::prelude::{prop_assert, proptest};
+use proptest::prelude::{ProptestConfig, prop_assert, proptest};
 use std::sync::LazyLock;
 
 const CIPHERS: [CipherAlgorithm; 3] =
@@ -122,6 +122,8 @@ fn one_byte_at_a_time_is_the_same() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn any_split_is_the_same(seed: u64, most in 1..70_000_usize, which in 0..CIPHERS.len()) {
         prop_assert!(same_in(&Pieces::UpTo(most, FixedRng::new(seed)), which));

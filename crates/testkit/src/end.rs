@@ -39,6 +39,7 @@ pub struct End {
     pub tokens: VecDeque<ReplyToken>,
     /// What it does beyond that.
     pub reaction: Option<Reaction>,
+    failed: Option<Error>,
 }
 
 /// The making of ends.
@@ -66,6 +67,7 @@ impl End {
             flows: BTreeMap::new(),
             tokens: VecDeque::new(),
             reaction: None,
+            failed: None,
         };
         end.engine.start(&mut end.tx);
         end
@@ -97,7 +99,7 @@ impl End {
                 Err(error) => {
                     let again = self.engine.next_event(&mut self.rx, &mut self.tx);
                     assert_eq!(again.err().as_ref(), Some(&error), "an error is repeated");
-                    self.seen.push(Seen::Failed(error));
+                    self.fail(error);
                 }
             }
         }
@@ -108,7 +110,7 @@ impl End {
         self.engine.set_now(now);
         if self.error().is_none() && self.engine.next_deadline().is_some_and(|due| due <= now) {
             if let Err(error) = self.engine.handle_timeout(now, &mut self.tx) {
-                self.seen.push(Seen::Failed(error));
+                self.fail(error);
             }
             self.settle();
         }
@@ -146,6 +148,11 @@ impl End {
             flow.eof_sent = true;
             self.engine.send_eof(channel);
         }
+    }
+
+    fn fail(&mut self, error: Error) {
+        self.failed = Some(error.clone());
+        self.seen.push(Seen::Failed(error));
     }
 
     fn happened(&mut self, seen: &Seen, token: Option<ReplyToken>) {
@@ -291,11 +298,8 @@ impl End {
     }
 
     /// What it failed with.
-    pub fn error(&self) -> Option<&Error> {
-        self.seen.iter().find_map(|seen| match seen {
-            Seen::Failed(error) => Some(error),
-            _ => None,
-        })
+    pub const fn error(&self) -> Option<&Error> {
+        self.failed.as_ref()
     }
 
     /// Everything it was told since the last time.
