@@ -20,7 +20,7 @@ fn configs(cipher: CipherAlgorithm) -> (ClientConfig, ServerConfig) {
 /// A client that sends, exchanges keys half way, and asks for a forward.
 fn client(cipher: CipherAlgorithm) -> End {
     let mut end = End::client(configs(cipher).0, Manners::default(), 11);
-    end.reaction = Some(|end, seen| match seen {
+    end.reaction = Some(Box::new(|end, seen| match seen {
         Seen::Established => {
             let channel = end.open(&Open::direct_tcpip("db", 1, "127.0.0.1", 2));
             end.send(channel, &[0xaa; 90_000]);
@@ -35,7 +35,7 @@ fn client(cipher: CipherAlgorithm) -> End {
         }
         Seen::Eof(channel) => end.close(*channel),
         _ => {}
-    });
+    }));
     end
 }
 
@@ -43,7 +43,7 @@ fn client(cipher: CipherAlgorithm) -> End {
 fn server(cipher: CipherAlgorithm) -> End {
     let manners = Manners { hospitality: Hospitality::Echo, ..Manners::default() };
     let mut end = End::server(configs(cipher).1, manners, 12);
-    end.reaction = Some(|end, seen| match seen {
+    end.reaction = Some(Box::new(|end, seen| match seen {
         Seen::ForwardRequested(_) => {
             let open = Open::forwarded_tcpip("localhost", 40_000, "10.0.0.1", 5);
             let channel = end.open(&open);
@@ -52,7 +52,7 @@ fn server(cipher: CipherAlgorithm) -> End {
         }
         Seen::Closed { channel, .. } => end.close(*channel),
         _ => {}
-    });
+    }));
     end
 }
 
