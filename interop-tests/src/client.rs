@@ -4,6 +4,7 @@
 //! Errors: a panic when the client ends although it should stay.   Allocates: arguments.
 //! Proved by: every interop test.
 
+use crate::skip::skip;
 use crate::{
     child::Guarded, deadline::eventually, endpoint::Endpoint, ports::listeners, service::Service,
 };
@@ -42,6 +43,19 @@ pub fn is_adit() -> bool {
             Command::new(program()).arg("-V").output().expect("the client under test starts");
         !String::from_utf8_lossy(&output.stderr).contains("OpenSSH")
     })
+}
+
+/// Whether the program under test has what this command line asks for; skips the test aloud when it says it has not.
+///
+/// The command line should fail at once where it is understood, for example at a port where nobody listens.
+pub fn supports(arguments: &[&str]) -> bool {
+    let finished = Invocation::bare().args(arguments).run();
+    let refusal = finished
+        .stderr
+        .lines()
+        .find(|line| line.contains("not supported yet") || line.contains("not read yet"));
+    refusal.into_iter().for_each(skip);
+    refusal.is_none()
 }
 
 /// A command line in the making.

@@ -21,7 +21,7 @@ pub enum Pieces {
 
 impl Pieces {
     /// How many the next time.
-    pub fn next(&mut self) -> usize {
+    pub fn size(&mut self) -> usize {
         match self {
             Self::Whole => usize::MAX,
             Self::Of(len) => *len,
@@ -102,7 +102,7 @@ impl Link {
         if tx.is_empty() {
             return 0;
         }
-        let count = tx.pending_len().min(self.habits.taken.next());
+        let count = tx.pending_len().min(self.habits.taken.size());
         let through = self.habits.cut_at.map_or(u64::MAX, |at| at - self.taken).min(count as u64);
         let bytes: VecDeque<u8> = tx.pending().flatten().copied().take(through as usize).collect();
         self.taken += through;
@@ -119,7 +119,7 @@ impl Link {
 
     /// Gives `rx` what one read brings.
     pub fn read(&mut self, rx: &mut RxBuf, now: u64) -> Read {
-        let mut wanted = self.habits.given.next();
+        let mut wanted = self.habits.given.size();
         let mut count = 0;
         while let Some((_, bytes)) = self.on_the_way.front_mut().filter(|(at, _)| *at <= now) {
             let step = bytes.len().min(wanted);

@@ -1,7 +1,7 @@
 //! Exit codes and the words that scripts match.
 
 use adit_interop_tests::{
-    client::{Invocation, is_adit},
+    client::{Invocation, is_adit, supports},
     deadline::eventually,
     ports::free_port,
     scratch::Scratch,
@@ -48,10 +48,6 @@ fn bad_command_lines_say_what_is_bad() {
             "command-line: line 0: Bad configuration option: frobnicate",
         ),
         (&["-p", "99999", "host"], "Bad port '99999'"),
-        (
-            &["-F", "/nonexistent/config", "host"],
-            "Can't open user config file /nonexistent/config: No such file or directory",
-        ),
         (&["-R", "a:b", "host"], "Bad remote forwarding specification 'a:b'"),
         (&["-D", "99999", "host"], "Bad dynamic forwarding specification '99999'"),
         (&["-f", "host"], "Cannot fork into background without a command to execute."),
@@ -62,11 +58,19 @@ fn bad_command_lines_say_what_is_bad() {
 }
 
 #[test]
-fn a_bad_configuration_file_is_named_with_its_line() {
+fn a_configuration_file_that_is_missing_or_wrong_is_named() {
     let scratch = Scratch::new();
+    let good = scratch.write("good", "").display().to_string();
+    if !supports(&["-F", &good, "-p", "1", "-N", "127.0.0.1"]) {
+        return;
+    }
+    Invocation::bare().args(["-F", "/nonexistent/config", "-N", "host"]).run().assert(
+        255,
+        &["Can't open user config file /nonexistent/config: No such file or directory"],
+    );
     let file = scratch.write("config", "Port 22\nFrobnicate yes\n");
     let name = file.display().to_string();
-    Invocation::bare().args(["-F", &name, "127.0.0.1"]).run().assert(
+    Invocation::bare().args(["-F", &name, "-N", "127.0.0.1"]).run().assert(
         255,
         &[
             &format!("{name}: line 2: Bad configuration option: frobnicate"),
@@ -90,7 +94,7 @@ fn a_key_nobody_knows_is_denied() {
 #[test]
 fn a_missing_identity_file_is_a_warning() {
     let sshd = Sshd::start();
-    Invocation::to(&sshd.endpoint).args(["-i", "/nonexistent/key"]).run_remotely(&["true"]).assert(
+    Invocation::to(&sshd.endpoint).args(["-i", "/nonexistent/key"]).log_in().assert(
         0,
         &["Warning: Identity file /nonexistent/key not accessible: No such file or directory."],
     );

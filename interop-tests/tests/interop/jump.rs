@@ -2,7 +2,7 @@
 
 use adit_interop_tests::{
     carry::{MIB, through_echo},
-    client::{Invocation, program},
+    client::{Invocation, program, supports},
     endpoint::Endpoint,
     ports::{connect, free_port},
     scratch::Scratch,
@@ -25,6 +25,14 @@ fn config(first: &Endpoint, last: &Endpoint, last_lines: &str) -> String {
     format!("{}{last_lines}{}{common}", host("last", last), host("first", first))
 }
 
+/// Whether the client under test reads configuration files and goes through other hosts.
+fn jumps(how: &[&str]) -> bool {
+    let scratch = Scratch::new();
+    let empty = scratch.write("empty", "").display().to_string();
+    let nowhere = ["-p", "1", "-N", "127.0.0.1"];
+    supports(&[&["-F", &empty][..], how, &nowhere].concat())
+}
+
 fn tunnel_to_last(jump_arguments: &[&str], last_lines: &str) {
     let (first, last, echo) = (Sshd::start(), Sshd::start(), Service::echo());
     let scratch = Scratch::new();
@@ -45,16 +53,25 @@ fn tunnel_to_last(jump_arguments: &[&str], last_lines: &str) {
 
 #[test]
 fn a_jump_on_the_command_line() {
+    if !jumps(&["-J", "127.0.0.1:1"]) {
+        return;
+    }
     tunnel_to_last(&["-J", "first"], "");
 }
 
 #[test]
 fn a_jump_in_the_configuration() {
+    if !jumps(&["-J", "127.0.0.1:1"]) {
+        return;
+    }
     tunnel_to_last(&[], "  ProxyJump first\n");
 }
 
 #[test]
 fn a_proxy_command_is_the_transport() {
+    if !jumps(&["-o", "ProxyCommand=false"]) {
+        return;
+    }
     let (first, last, echo) = (Sshd::start(), Sshd::start(), Service::echo());
     let scratch = Scratch::new();
     let file = scratch.write("config", config(&first.endpoint, &last.endpoint, ""));
@@ -73,6 +90,9 @@ fn a_proxy_command_is_the_transport() {
 
 #[test]
 fn the_host_key_of_every_hop_is_checked() {
+    if !jumps(&["-J", "127.0.0.1:1"]) {
+        return;
+    }
     let (first, last) = (Sshd::start(), Sshd::start());
     let scratch = Scratch::new();
     let mut distrusted = first.endpoint.clone();

@@ -1,16 +1,14 @@
 //! Remote commands: their status, their streams. Skipped aloud for a client that runs none.
 
-use adit_interop_tests::{client::Invocation, skip::skip, sshd::Sshd};
+use adit_interop_tests::{
+    client::{Invocation, supports},
+    sshd::Sshd,
+};
 use std::io::Write;
 
-/// Whether the client under test runs remote commands; it says so itself.
+/// Whether the client under test runs remote commands.
 fn sessions() -> bool {
-    let refusal = "remote commands are not supported";
-    let refused = Invocation::bare().args(["-F", "none", "-p", "1", "127.0.0.1", "true"]).run();
-    if refused.stderr.contains(refusal) {
-        skip(refused.stderr.trim_end());
-    }
-    !refused.stderr.contains(refusal)
+    supports(&["-F", "none", "-p", "1", "127.0.0.1", "true"])
 }
 
 #[test]
