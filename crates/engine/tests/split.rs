@@ -91,7 +91,7 @@ fn replay(mut end: End, bytes: &[u8], mut pieces: Pieces) -> (Vec<u8>, Vec<Seen>
     let mut said = end.take_output();
     let mut rest = bytes;
     while !rest.is_empty() {
-        let (piece, after) = rest.split_at(pieces.next().min(rest.len()));
+        let (piece, after) = rest.split_at(pieces.size().min(rest.len()));
         end.receive(piece);
         said.extend(end.take_output());
         rest = after;

@@ -69,7 +69,7 @@ fn security_keys() -> Vec<[Vec<u8>; 4]> {
         line.unwrap_or_default().to_owned()
     };
     let hex = |text: String| {
-        let pairs = text.as_bytes().chunks(2).map(|pair| str::from_utf8(pair).unwrap());
+        let pairs = text.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).unwrap());
         pairs.map(|pair| u8::from_str_radix(pair, 16).unwrap()).collect::<Vec<u8>>()
     };
     text.split("\n\n")

@@ -193,7 +193,7 @@ pub fn replay(recipe: &Recipe, transcript: &Transcript, mut pieces: Pieces) {
     let mut said = end.take_output();
     let mut rest = &transcript.down[..];
     while !rest.is_empty() {
-        let (piece, after) = rest.split_at(pieces.next().min(rest.len()));
+        let (piece, after) = rest.split_at(pieces.size().min(rest.len()));
         end.receive(piece);
         said.extend(end.take_output());
         rest = after;
@@ -236,7 +236,7 @@ impl Transcript {
 }
 
 fn from_hex(text: &str) -> Option<Vec<u8>> {
-    let digits = text.as_bytes().chunks(2).map(|pair| str::from_utf8(pair).ok());
+    let digits = text.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).ok());
     digits.map(|pair| u8::from_str_radix(pair?, 16).ok()).collect()
 }
 
