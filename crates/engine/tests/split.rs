@@ -109,15 +109,15 @@ fn same_in(pieces: &Pieces, which: usize) -> bool {
 
 #[test]
 fn all_at_once_is_the_same_as_a_conversation() {
-    for which in 0..CIPHERS.len() {
-        assert!(same_in(&Pieces::Whole, which), "{:?}", CIPHERS[which]);
+    for (which, cipher) in CIPHERS.iter().enumerate() {
+        assert!(same_in(&Pieces::Whole, which), "{cipher:?}");
     }
 }
 
 #[test]
 fn one_byte_at_a_time_is_the_same() {
-    for which in 0..CIPHERS.len() {
-        assert!(same_in(&Pieces::Of(1), which), "{:?}", CIPHERS[which]);
+    for (which, cipher) in CIPHERS.iter().enumerate() {
+        assert!(same_in(&Pieces::Of(1), which), "{cipher:?}");
     }
 }
 
