@@ -112,3 +112,21 @@ fn blocks<C: KeyIvInit + BlockModeDecrypt>(
     let cipher = C::new_from_slices(key, iv).map_err(|_| Cause::InvalidFormat)?;
     cipher.decrypt_padded::<NoPadding>(text).map(drop).map_err(|_| Cause::InvalidFormat)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_whole_padding_is_taken_off() {
+        let none = Cipher::find(|row| row.ssh == "none").unwrap();
+        let unpad =
+            |text: &[u8]| none.decrypt_padded(&[], &[], text).ok().map(|plain| plain.to_vec());
+        assert_eq!(unpad(b"text\x01"), Some(b"text".to_vec()));
+        assert_eq!(unpad(b"text\x03\x03\x03"), Some(b"text".to_vec()));
+        assert_eq!(unpad(&[8; 8]), Some(Vec::new()));
+        for text in [&b""[..], b"text", b"text\0", b"\x02", b"text\x01\x02", &[9; 18]] {
+            assert_eq!(unpad(text), None, "{text:?}");
+        }
+    }
+}

@@ -90,3 +90,20 @@ fn derive_scrypt(mut given: Der<'_>, passphrase: &[u8], key: &mut [u8]) -> Resul
     let params = params.map_err(|_| Cause::UnsupportedCipher)?;
     scrypt::scrypt(passphrase, salt, &params, key).map_err(|_| Cause::UnsupportedCipher)
 }
+
+#[cfg(all(test, feature = "rare-ciphers"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_asks_for_too_much_memory_is_refused() {
+        let derive = |n: &[u8]| {
+            let given = [b"\x04\x04salt\x02\x03", n, b"\x02\x01\x08\x02\x01\x01"].concat();
+            derive_scrypt(Der::content(&given), b"secret", &mut [0; 16])
+        };
+        assert!(derive(b"\x00\x04\x00").is_ok());
+        for n in [b"\x01\x00\x01", b"\x02\x00\x00", b"\x00\x00\x00"] {
+            assert!(matches!(derive(n), Err(Cause::UnsupportedCipher)), "{n:x?}");
+        }
+    }
+}
