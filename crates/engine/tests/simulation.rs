@@ -345,8 +345,8 @@ fn habits(random: &mut FixedRng) -> Habits {
     let mut pieces = || match random.below(4) {
         0 => Pieces::Whole,
         1 => Pieces::Of(1 + random.below(5000)),
-        2 => Pieces::UpTo(100, FixedRng::new(random.next())),
-        _ => Pieces::UpTo(20_000, FixedRng::new(random.next())),
+        2 => Pieces::UpTo(100, FixedRng::new(random.number())),
+        _ => Pieces::UpTo(20_000, FixedRng::new(random.number())),
     };
     let (taken, given) = (pieces(), pieces());
     Habits { taken, given, delay_ms: random.pick(&[0, 1, 40]), cut_at: None }

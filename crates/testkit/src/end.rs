@@ -14,12 +14,12 @@ use adit_engine::{
 };
 use adit_transport::Role;
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
 
 /// What an application does beyond its manners, event by event.
-pub type Reaction = fn(&mut End, &Seen);
+pub type Reaction = Box<dyn FnMut(&mut End, &Seen)>;
 
 /// One end.
-#[derive(Debug)]
 pub struct End {
     /// Which side it is.
     pub role: Role,
@@ -40,6 +40,12 @@ pub struct End {
     /// What it does beyond that.
     pub reaction: Option<Reaction>,
     failed: Option<Error>,
+}
+
+impl fmt::Debug for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("End").field("role", &self.role).field("seen", &self.seen).finish()
+    }
 }
 
 /// The making of ends.
@@ -91,9 +97,7 @@ impl End {
                     let (seen, token) = Seen::new(event, &self.rx);
                     self.happened(&seen, token);
                     self.seen.push(seen.clone());
-                    if let Some(reaction) = self.reaction {
-                        reaction(self, &seen);
-                    }
+                    self.react(&seen);
                     self.settle();
                 }
                 Err(error) => {
@@ -147,6 +151,13 @@ impl End {
         if flow.open && flow.eof_wanted && !flow.eof_sent {
             flow.eof_sent = true;
             self.engine.send_eof(channel);
+        }
+    }
+
+    fn react(&mut self, seen: &Seen) {
+        if let Some(mut reaction) = self.reaction.take() {
+            reaction(self, seen);
+            self.reaction = Some(reaction);
         }
     }
 
