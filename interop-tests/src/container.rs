@@ -10,7 +10,7 @@ use crate::{
     ports::free_port,
     scratch::Scratch,
     skip::skip,
-    sshd::{Setup, wait_ready},
+    sshd::{NO_PENALTIES, Setup, wait_ready},
 };
 use std::{
     env, fs,
@@ -22,8 +22,26 @@ use std::{
     },
 };
 
-/// The Debian releases whose servers are tried: OpenSSH 8.4, 9.2, 10.0 and the newest.
-pub const RELEASES: &[&str] = &["bullseye", "bookworm", "trixie", "sid"];
+/// A Debian release whose servers are tried.
+#[derive(Clone, Copy, Debug)]
+pub struct Release {
+    /// Its name.
+    pub name: &'static str,
+    /// Whether its sshd shuts out addresses that fail to log in.
+    has_penalties: bool,
+}
+
+/// OpenSSH 8.4 and Dropbear 2020.81.
+pub const BULLSEYE: Release = Release { name: "bullseye", has_penalties: false };
+/// OpenSSH 9.2 and Dropbear 2022.83.
+pub const BOOKWORM: Release = Release { name: "bookworm", has_penalties: false };
+/// OpenSSH 10.0 and Dropbear 2025.89.
+pub const TRIXIE: Release = Release { name: "trixie", has_penalties: true };
+/// The newest of both.
+pub const SID: Release = Release { name: "sid", has_penalties: true };
+
+/// All of them.
+pub const RELEASES: &[Release] = &[BULLSEYE, BOOKWORM, TRIXIE, SID];
 
 /// Who may log in with a password, inside the containers only.
 pub const USER: &str = "adit";
@@ -54,13 +72,14 @@ pub struct Container {
 }
 
 /// Starts OpenSSH's server of a Debian release, or skips the test aloud.
-pub fn sshd(release: &str, setup: &Setup) -> Option<Container> {
+pub fn sshd(release: Release, setup: Setup) -> Option<Container> {
+    let setup = if release.has_penalties { setup.line(NO_PENALTIES) } else { setup };
     let serve = format!("{READY} && exec /usr/sbin/sshd -D -e -f {MOUNT}/sshd_config");
-    start(release, setup, &serve, |process, port| wait_ready(process, port))
+    start(release, &setup, &serve, wait_ready)
 }
 
 /// Starts Dropbear's server of a Debian release, or skips the test aloud.
-pub fn dropbear(release: &str) -> Option<Container> {
+pub fn dropbear(release: Release) -> Option<Container> {
     let serve = format!(
         "{READY} && dropbearconvert openssh dropbear {MOUNT}/host-ed25519-256 /run/adit/key && \
          exec /usr/sbin/dropbear -F -E -r /run/adit/key -p 127.0.0.1:$PORT -P /run/adit/pid"
@@ -73,12 +92,12 @@ pub fn dropbear(release: &str) -> Option<Container> {
 }
 
 fn start(
-    release: &str,
+    release: Release,
     setup: &Setup,
     serve: &str,
     ready: impl Fn(&mut Guarded, u16) -> bool,
 ) -> Option<Container> {
-    match engine().and_then(|engine| engine.image(release).map(|image| (engine, image))) {
+    match engine().and_then(|engine| engine.image(release.name).map(|image| (engine, image))) {
         Ok((engine, image)) => {
             let started = (0..5).find_map(|_| engine.try_run(&image, setup, serve, &ready));
             Some(started.expect("a port for the container"))
@@ -124,7 +143,10 @@ impl Engine {
     }
 
     /// The image with both servers of a Debian release; made when it is not there yet.
-    fn image(&self, release: &str) -> Result<String, Unavailable> {
+    ///
+    /// # Errors
+    /// When it cannot be made, with the reason.
+    pub fn image(&self, release: &str) -> Result<String, Unavailable> {
         static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
         let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         let image = format!("adit-interop:{release}");

@@ -162,13 +162,15 @@ fn an_agent_serves_a_key_of_which_only_the_public_half_is_here() {
     }
     fs::remove_file(&key).expect("our own file");
     let sshd = accepting(&key);
-    without_key(&sshd)
-        .option(format!("IdentityAgent={}", socket.display()))
-        .option("BatchMode=yes")
-        .arg("-i")
-        .arg(&key)
-        .run_remotely(&["true"])
-        .assert(0, &[]);
+    let named = [keys::public_path(&key), key];
+    for name in named {
+        without_key(&sshd)
+            .option(format!("IdentityAgent={}", socket.display()))
+            .option("BatchMode=yes")
+            .option(format!("IdentityFile={}", name.display()))
+            .run_remotely(&["true"])
+            .assert(0, &[]);
+    }
 }
 
 #[test]

@@ -10,7 +10,7 @@ use adit_interop_tests::{
     sshd::Sshd,
 };
 use std::{
-    io::{Read, Write},
+    io::Read,
     net::{Ipv4Addr, TcpStream},
 };
 
@@ -90,9 +90,9 @@ fn stdio_takes_the_answer_given_after_our_end() {
     let (sshd, sink) = (Sshd::start(), Service::sink(9));
     let mut client =
         Invocation::to(&sshd.endpoint).args(["-W", &format!("127.0.0.1:{}", sink.port())]).start();
-    Pattern::new(9).send(client.process.take_stdin(), 300_000, |_| ()).expect("sent");
+    Pattern::new(9).send(client.process.take_stdin(), 0x44444, |_| ()).expect("sent");
     let finished = client.finish();
-    assert_eq!(finished.stdout.as_bytes().len(), 8, "the sink's count: {finished:?}");
+    assert_eq!(finished.stdout, "\0\0\0\0\0\x04DD", "the sink's count, big-endian: {finished:?}");
     assert_eq!(finished.code, Some(0));
     sink.wait_result().expect("the same bytes");
 }

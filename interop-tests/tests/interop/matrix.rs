@@ -127,7 +127,7 @@ fn the_newest_servers_key_exchanges() {
         .filter(|name| ours.iter().any(|own| own == *name))
         .map(|name| vec![format!("KexAlgorithms={name}")])
         .collect();
-    let Some(server) = container::sshd("sid", &Setup::default()) else { return };
+    let Some(server) = container::sshd(container::SID, Setup::default()) else { return };
     all_carry(&server.endpoint, &cases);
 }
 

@@ -3,19 +3,19 @@
 use adit_interop_tests::{
     asyncssh::AsyncSsh,
     carry::{MIB, through_every_forward},
-    container,
+    container::{self, BOOKWORM, BULLSEYE, Release, SID, TRIXIE},
     sshd::Setup,
 };
 
 const LENGTH: u64 = 4 * MIB;
 
-fn openssh_of(release: &str) {
-    let Some(server) = container::sshd(release, &Setup::default()) else { return };
+fn openssh_of(release: Release) {
+    let Some(server) = container::sshd(release, Setup::default()) else { return };
     through_every_forward(&server.endpoint, &[], LENGTH);
     through_every_forward(&server.endpoint, &["-o", "RekeyLimit=1M"], LENGTH);
 }
 
-fn dropbear_of(release: &str) {
+fn dropbear_of(release: Release) {
     let Some(server) = container::dropbear(release) else { return };
     through_every_forward(&server.endpoint, &[], LENGTH);
     through_every_forward(&server.endpoint, &["-o", "RekeyLimit=1M"], LENGTH);
@@ -23,42 +23,42 @@ fn dropbear_of(release: &str) {
 
 #[test]
 fn openssh_of_bullseye() {
-    openssh_of("bullseye");
+    openssh_of(BULLSEYE);
 }
 
 #[test]
 fn openssh_of_bookworm() {
-    openssh_of("bookworm");
+    openssh_of(BOOKWORM);
 }
 
 #[test]
 fn openssh_of_trixie() {
-    openssh_of("trixie");
+    openssh_of(TRIXIE);
 }
 
 #[test]
 fn openssh_of_sid() {
-    openssh_of("sid");
+    openssh_of(SID);
 }
 
 #[test]
 fn dropbear_of_bullseye() {
-    dropbear_of("bullseye");
+    dropbear_of(BULLSEYE);
 }
 
 #[test]
 fn dropbear_of_bookworm() {
-    dropbear_of("bookworm");
+    dropbear_of(BOOKWORM);
 }
 
 #[test]
 fn dropbear_of_trixie() {
-    dropbear_of("trixie");
+    dropbear_of(TRIXIE);
 }
 
 #[test]
 fn dropbear_of_sid() {
-    dropbear_of("sid");
+    dropbear_of(SID);
 }
 
 #[test]

@@ -8,8 +8,6 @@ use adit_interop_tests::{
 };
 use std::{fs, os::unix::fs::PermissionsExt};
 
-const RELEASE: &str = "bookworm";
-
 fn log_in(server: &Container, method: &str, answer: &str) -> (Finished, String) {
     let scratch = Scratch::new();
     let asked = scratch.join("asked");
@@ -31,7 +29,7 @@ fn server() -> Option<Container> {
         .line("UsePAM yes")
         .line("PasswordAuthentication yes")
         .line("KbdInteractiveAuthentication yes");
-    container::sshd(RELEASE, &setup)
+    container::sshd(container::TRIXIE, setup)
 }
 
 #[test]

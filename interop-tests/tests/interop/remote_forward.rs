@@ -38,31 +38,34 @@ fn port_zero_is_allocated_by_the_server_and_told() {
     through_echo(&mut connect(port.parse().expect("a port")), 10_000);
 }
 
+const BOTH: &[IpAddr] = &[V4_LOOPBACK, V6_LOOPBACK];
+const ANY: &[IpAddr] = &[V4_ANY, V6_ANY];
+
 #[test]
 fn the_servers_policy_and_the_bind_address_decide_what_is_bound() {
-    let both = &[V4_LOOPBACK, V6_LOOPBACK][..];
-    let any = &[V4_ANY, V6_ANY][..];
-    let policies: &[(&str, &[(&str, &[IpAddr])])] = &[
+    /// A bind address as on the command line, and where the server then listens.
+    type Case = (&'static str, &'static [IpAddr]);
+    let policies: &[(&str, &[Case])] = &[
         (
             "no",
             &[
-                ("", both),
-                ("*:", both),
-                (":", both),
-                ("localhost:", both),
+                ("", BOTH),
+                ("*:", BOTH),
+                (":", BOTH),
+                ("localhost:", BOTH),
                 ("127.0.0.1:", &[V4_LOOPBACK]),
                 ("[::1]:", &[V6_LOOPBACK]),
             ],
         ),
-        ("yes", &[("", any), ("localhost:", any), ("127.0.0.1:", any)]),
+        ("yes", &[("", ANY), ("localhost:", ANY), ("127.0.0.1:", ANY)]),
         (
             "clientspecified",
             &[
-                ("", both),
-                ("*:", any),
-                (":", any),
+                ("", BOTH),
+                ("*:", ANY),
+                (":", ANY),
                 ("0.0.0.0:", &[V4_ANY]),
-                ("localhost:", both),
+                ("localhost:", BOTH),
                 ("127.0.0.1:", &[V4_LOOPBACK]),
                 ("[::1]:", &[V6_LOOPBACK]),
             ],
