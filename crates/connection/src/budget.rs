@@ -2,7 +2,7 @@
 //! Touches: counts of bytes, milliseconds passed in.   Never: a clock, messages, a single channel's books.
 //! Invariants: what all channels hold stays within the limit; every channel may always hold `floor`.
 //! Errors: none.   Allocates: never.
-//! Proved by: `tests` below, `pair`.
+//! Proved by: `tests` below, `pair`, `path`.
 //!
 //! Grants are never taken back, they are given late: a channel whose room has shrunk gets its next adjust
 //! only once it holds less than that room.
@@ -269,6 +269,10 @@ mod tests {
     fn a_used_up_budget_still_gives_every_channel_its_floor() {
         let mut budget = Budget::new(MIB, 64, PACKET);
         settle(&mut budget, &mut [0; 10]);
+        let free = u32::try_from(budget.free()).unwrap();
+        budget.change(0, 2048 + free);
+        assert_eq!(budget.start(11, 256 * 1024), 2048);
+        assert_eq!(budget.room(0, 10), 2048);
         budget.set_limit(0);
         assert_eq!(budget.free(), 0);
         assert_eq!(budget.start(11, 256 * 1024), 2048);
@@ -302,6 +306,8 @@ mod tests {
         assert_eq!(busy.count(), 3);
         busy.note(&mut paces[0], 7000);
         assert_eq!(busy.count(), 1);
+        busy.note(&mut paces[1], 7001);
+        assert_eq!(busy.count(), 2);
         busy.note(&mut paces[1], 60_000);
         assert_eq!(busy.count(), 1);
     }
@@ -334,6 +340,16 @@ mod tests {
             pace.note(1000, now, 20);
         }
         assert_eq!(pace.target(0), 40_000);
+    }
+
+    #[test]
+    fn a_burst_within_one_step_of_the_clock_is_not_a_rate() {
+        let mut pace = Pace::new();
+        pace.note(0, 1000, 1);
+        pace.note(1 << 20, 1001, 1);
+        assert_eq!(pace.target(0), 0);
+        pace.note(0, 1008, 1);
+        assert_eq!(pace.target(0), (1 << 20) / 4);
     }
 
     #[test]

@@ -271,6 +271,22 @@ mod tests {
     }
 
     #[test]
+    fn eof_and_close_free_what_the_peer_did_not_use() {
+        for close_too in [false, true] {
+            let mut script = Script::client();
+            let channel = script.tcp();
+            script.hear_data(channel, 5000);
+            match close_too {
+                true => script.hear(&close(channel)),
+                false => script.hear(&eof(channel)),
+            };
+            assert!((1..=5000).contains(&script.us.budget.used()));
+            script.us.delivered(channel, 5000, 0);
+            assert_eq!(script.us.budget.used(), 0);
+        }
+    }
+
+    #[test]
     fn ten_thousand_opens_and_closes_leave_nothing_behind() {
         let mut script = Script::client();
         for round in 0..10_000 {

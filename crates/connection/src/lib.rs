@@ -3,7 +3,7 @@
 //! Invariants: payload is never copied; a window is refilled only by what was delivered; memory has one budget.
 //! Errors: [`Violation`] (the peer's fault, ends the connection), [`Blocked`], [`OpenError`], [`RequestError`].
 //! Allocates: a slot per channel, small boxes for opens and requests; nothing per data message.
-//! Proved by: `tests` in each module, `pair` (two connections back to back under random operations).
+//! Proved by: `tests` in each module, `pair` (two connections under random operations), `path` (windows on simulated paths).
 //!
 //! ```
 //! use adit_connection::{Config, Connection, Event, Open, Side};
@@ -41,6 +41,8 @@ mod id;
 mod open;
 #[cfg(test)]
 mod pair;
+#[cfg(test)]
+mod path;
 mod recv_half;
 mod request;
 #[cfg(test)]

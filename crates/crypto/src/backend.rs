@@ -8,15 +8,18 @@
 //! |---|---|---|
 //! | `Gcm` | ring | aes-gcm |
 //! | `ChaChaPoly` | ring | chacha20, poly1305 |
-//! | `nist`: ECDH and ECDSA on P-256 and P-384 | ring | p256, p384 |
 //! | `system_random` | ring | getrandom |
 
 #[cfg(feature = "portable")]
 pub(crate) mod portable;
+#[cfg_attr(
+    feature = "portable",
+    allow(dead_code, reason = "tests compare its ciphers and nothing else")
+)]
 #[cfg(all(feature = "ring", any(test, not(feature = "portable"))))]
 pub(crate) mod ring_backend;
 
 #[cfg(feature = "portable")]
-pub(crate) use portable::{ChaChaPoly, Gcm, nist, system_random};
+pub(crate) use portable::{ChaChaPoly, Gcm, system_random};
 #[cfg(not(feature = "portable"))]
-pub(crate) use ring_backend::{ChaChaPoly, Gcm, nist, system_random};
+pub(crate) use ring_backend::{ChaChaPoly, Gcm, system_random};

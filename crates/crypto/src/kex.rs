@@ -259,7 +259,7 @@ enum Secret {
     Mlkem768X25519(mlkem::Secret),
     #[cfg(feature = "sntrup")]
     Sntrup761X25519(sntrup::Secret),
-    Ecdh(ecdh::Scalar),
+    Ecdh(ecdh::Secret),
     Dh(dh_group::Exponent),
 }
 
@@ -284,8 +284,8 @@ impl Ephemeral {
                 (Secret::Sntrup761X25519(secret), public)
             }
             Method::Ecdh(curve) => {
-                let (scalar, public) = ecdh::generate(curve, random);
-                (Secret::Ecdh(scalar), public)
+                let (secret, public) = ecdh::generate(curve, random);
+                (Secret::Ecdh(secret), public)
             }
             Method::Dh(prime) => {
                 return Ok(Self::in_built_in(algorithm, DhGroup::fixed(prime), random));
@@ -330,7 +330,7 @@ impl Ephemeral {
             Secret::Mlkem768X25519(secret) => secret.agree(self.algorithm.hash(), peer),
             #[cfg(feature = "sntrup")]
             Secret::Sntrup761X25519(secret) => secret.agree(self.algorithm.hash(), peer),
-            Secret::Ecdh(scalar) => Ok(SharedSecret::from_number(&scalar.agree(peer)?)),
+            Secret::Ecdh(secret) => Ok(SharedSecret::from_number(&secret.agree(peer)?)),
             Secret::Dh(exponent) => Ok(SharedSecret::from_number(&exponent.agree(peer)?)),
         }
     }

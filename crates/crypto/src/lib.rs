@@ -33,7 +33,7 @@ mod kdf;
 mod kex;
 mod key_algorithm;
 mod mac;
-mod p521_curve;
+mod nist;
 mod public_key;
 mod random;
 mod rsa;

@@ -10,10 +10,7 @@ use core::fmt;
 
 use adit_wire::{DecodeError, Field, Mpint, Reader};
 
-use crate::backend::nist::{self, NistCurve};
-use crate::{
-    Curve, EcdsaKey, HashAlgorithm, PublicKey, SecurityKeyUse, SignatureAlgorithm, p521_curve,
-};
+use crate::{Curve, EcdsaKey, HashAlgorithm, PublicKey, SecurityKeyUse, SignatureAlgorithm, nist};
 
 /// A signature that does not hold, or cannot be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,11 +117,7 @@ fn verify_ed25519(
 
 fn verify_ecdsa(key: &EcdsaKey, message: &[u8], signature: &[u8]) -> Result<bool, SignatureError> {
     let r_s = fixed_from_mpints(key.curve(), signature)?;
-    Ok(match key.curve() {
-        Curve::Nistp256 => nist::verify(NistCurve::P256, key.point(), message, &r_s),
-        Curve::Nistp384 => nist::verify(NistCurve::P384, key.point(), message, &r_s),
-        Curve::Nistp521 => p521_curve::verify(key.point(), message, &r_s),
-    })
+    Ok(nist::verify(key.curve(), key.point(), message, &r_s))
 }
 
 /// `mpint r · mpint s` as `r ‖ s`, each as long as the curve's order.

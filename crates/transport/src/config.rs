@@ -2,7 +2,7 @@
 //! Touches: algorithm names, numbers.   Never: key files; the server's keys stand behind [`HostKeys`].
 //! Invariants: a configuration is shared by connections and never changes.
 //! Errors: none; an empty list fails at negotiation.   Allocates: its lists.
-//! Proved by: `tests/pair.rs`, which negotiates every algorithm.
+//! Proved by: `tests::pair`, which negotiates every algorithm.
 
 use alloc::string::String;
 use alloc::sync::Arc;

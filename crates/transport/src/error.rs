@@ -2,7 +2,7 @@
 //! Touches: names, numbers, bounded texts.   Never: peer text that may hold control characters.
 //! Invariants: every error has one line of text and, unless the connection is gone, one disconnect reason.
 //! Errors: this is them.   Allocates: the peer's offer, when nothing in it suits us.
-//! Proved by: `tests` below and one test per violation in `tests/violations.rs`.
+//! Proved by: `tests` below and one test per violation in `tests::violations`.
 
 use alloc::boxed::Box;
 use core::fmt;

@@ -141,3 +141,90 @@ const fn any_time(number: u8) -> Verdict {
         _ => Verdict::Unimplemented,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use adit_wire::number::{Layer, Sender, lookup};
+    use alloc::format;
+    use alloc::string::String;
+
+    /// Runs of numbers with one verdict, a line each.
+    fn table() -> String {
+        let mut text = String::new();
+        for role in [Role::Client, Role::Server] {
+            for phase in Phase::ALL {
+                let mut from = 0;
+                for number in 0..=255_u8 {
+                    let verdict = allowed(role, phase, number);
+                    let next = number.checked_add(1).map(|next| allowed(role, phase, next));
+                    if next != Some(verdict) {
+                        text += &format!("{role:?} {phase:?} {from}-{number} {verdict:?}\n");
+                        from = number.wrapping_add(1);
+                    }
+                }
+            }
+        }
+        text
+    }
+
+    /// Whoever widens the gate changes the table with it, for reviewers to see.
+    #[test]
+    fn all_roles_phases_and_numbers_are_as_the_table_says() {
+        let expected = include_str!("../testdata/gate.txt");
+        let table = table();
+        for (found, expected) in table.lines().zip(expected.lines()) {
+            assert_eq!(found, expected);
+        }
+        assert_eq!(table, expected);
+    }
+
+    #[test]
+    fn nothing_of_a_connection_passes_before_login() {
+        for role in [Role::Client, Role::Server] {
+            for phase in Phase::ALL.into_iter().filter(|phase| *phase != Phase::Established) {
+                for number in 80..128 {
+                    assert_eq!(allowed(role, phase, number), Verdict::Refuse);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_only_the_other_role_may_send_is_never_delivered_from_the_wrong_one() {
+        for number in 0..=255 {
+            let Some(row) = lookup(number) else { continue };
+            for phase in Phase::ALL {
+                let wrong = match row.sender {
+                    Sender::Both => continue,
+                    Sender::Client => Role::Client,
+                    Sender::Server => Role::Server,
+                };
+                // Which key exchange messages come is the method's to say.
+                if row.layer != Layer::KeyExchange {
+                    assert_eq!(
+                        allowed(wrong, phase, number),
+                        Verdict::Refuse,
+                        "{number} {phase:?}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_message_of_the_table_passes_somewhere() {
+        for number in 0..=255 {
+            let passes = [Role::Client, Role::Server].into_iter().any(|role| {
+                Phase::ALL.into_iter().any(|phase| {
+                    !matches!(
+                        allowed(role, phase, number),
+                        Verdict::Refuse | Verdict::Unimplemented
+                    )
+                })
+            });
+            let other_methods = matches!(number, 35..=49);
+            assert_eq!(passes, lookup(number).is_some() || other_methods, "{number}");
+        }
+    }
+}

@@ -2,7 +2,7 @@
 //! Touches: the server's answers, its host key, its signature.   Never: whether the key is trusted: the driver says.
 //! Invariants: a host key is shown only once it has signed this exchange; at a rekey it is the one shown before.
 //! Errors: `InvalidMessage`, `Violation`, `KexFailure`.   Allocates: public values, the host key.
-//! Proved by: `tests/pair.rs`, `tests/violations.rs`, `tests/openssh.rs`.
+//! Proved by: `tests::kex`, `tests::rekey`, `tests/openssh.rs`.
 
 use adit_crypto::{DhGroup, Ephemeral, KexShape, PublicKey};
 use adit_wire::Message;
@@ -11,7 +11,7 @@ use adit_wire::kex::{KexDhGexGroup, KexDhGexRequest};
 use crate::config::Config;
 use crate::error::{Error, KexFailure, Violation};
 use crate::kex_messages::{Reply, encode_init, reply_number};
-use crate::kex_state::{ExpectNewKeys, KexState, Skip};
+use crate::kex_state::{ExpectNewKeys, KexState};
 use crate::output::Output;
 use crate::session::{ChosenGroup, Secrets, Session, Terms, Values};
 
@@ -38,13 +38,12 @@ impl ClientKex {
     pub(crate) fn begin(
         terms: Terms,
         sent: Option<(Ephemeral, bool)>,
-        skip: Skip,
         out: &mut Output<'_>,
     ) -> Result<Self, Error> {
         let kex = terms.negotiated.kex;
         if kex.shape() == KexShape::GroupExchange {
             out.message(&GROUP_SIZES);
-            return Ok(Self::GroupRequested(ExpectGroup { terms, skip }));
+            return Ok(Self::GroupRequested(ExpectGroup { terms }));
         }
         let ephemeral = match sent.filter(|(ephemeral, _)| ephemeral.algorithm() == kex) {
             Some((ephemeral, true)) => ephemeral,
@@ -55,7 +54,7 @@ impl ClientKex {
                 send_init(ephemeral.map_err(|_| KexFailure::Internal)?, kex.shape(), out)
             }
         };
-        Ok(Self::InitSent(ExpectReply { terms, ephemeral, group: None, skip }))
+        Ok(Self::InitSent(ExpectReply { terms, ephemeral, group: None }))
     }
 
     pub(crate) fn accept_host_key(
@@ -99,14 +98,10 @@ fn send_init(ephemeral: Ephemeral, shape: KexShape, out: &mut Output<'_>) -> Eph
 #[derive(Debug)]
 pub(crate) struct ExpectGroup {
     terms: Terms,
-    skip: Skip,
 }
 
 impl ExpectGroup {
-    fn handle(mut self, payload: &[u8], out: &mut Output<'_>) -> Result<KexState, Error> {
-        if self.skip.take() {
-            return Ok(KexState::client(ClientKex::GroupRequested(self)));
-        }
+    fn handle(self, payload: &[u8], out: &mut Output<'_>) -> Result<KexState, Error> {
         let message =
             KexDhGexGroup::decode(payload).map_err(|error| Error::decode(payload, error))?;
         let group = DhGroup::new(message.p.magnitude(), message.g.magnitude())
@@ -114,8 +109,7 @@ impl ExpectGroup {
         let chosen = ChosenGroup::new(GROUP_SIZES, &group);
         let ephemeral = Ephemeral::in_group(group, out.random);
         let ephemeral = send_init(ephemeral, KexShape::GroupExchange, out);
-        let Self { terms, skip } = self;
-        let state = ExpectReply { terms, ephemeral, group: Some(chosen), skip };
+        let state = ExpectReply { terms: self.terms, ephemeral, group: Some(chosen) };
         Ok(KexState::client(ClientKex::InitSent(state)))
     }
 }
@@ -126,7 +120,6 @@ pub(crate) struct ExpectReply {
     terms: Terms,
     ephemeral: Ephemeral,
     group: Option<ChosenGroup>,
-    skip: Skip,
 }
 
 impl ExpectReply {
@@ -135,18 +128,16 @@ impl ExpectReply {
     }
 
     fn handle(
-        mut self,
+        self,
         payload: &[u8],
         config: &Config,
         session: &mut Session,
         out: &mut Output<'_>,
     ) -> Result<KexState, Error> {
-        if self.skip.take() {
-            return Ok(KexState::client(ClientKex::InitSent(self)));
-        }
         let reply = Reply::decode(self.terms.negotiated.kex.shape(), payload)?;
         let secrets = self.secrets(&reply, session)?;
         if session.is_first_kex() {
+            // For the driver to judge by.
             session.host_key = reply.host_key.into();
             session.negotiated = Some(secrets.negotiated);
             return Ok(KexState::client(ClientKex::HostKeyShown(ExpectVerdict { secrets })));

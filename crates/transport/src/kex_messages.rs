@@ -2,7 +2,7 @@
 //! Touches: payloads of messages 30 to 33.   Never: what the values mean, whose turn it is.
 //! Invariants: a value is a string with elliptic curves and hybrids, an mpint in finite fields.
 //! Errors: `InvalidMessage`.   Allocates: the encoded message.
-//! Proved by: `tests` below, `tests/pair.rs` (every method).
+//! Proved by: `tests` below, `tests::pair` (every method).
 
 use alloc::vec::Vec;
 

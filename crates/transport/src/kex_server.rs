@@ -2,18 +2,16 @@
 //! Touches: the client's values, the host keys behind their trait.   Never: key files.
 //! Invariants: what is signed is H of this exchange, and nothing else.
 //! Errors: `InvalidMessage`, `Violation`, `KexFailure`.   Allocates: public values, the answer.
-//! Proved by: `tests/pair.rs`, `tests/violations.rs`.
-
-use alloc::sync::Arc;
+//! Proved by: `tests::kex`, `tests::rekey`, `tests/openssh.rs`.
 
 use adit_crypto::{DhGroup, KexShape, respond, respond_in_group};
 use adit_wire::kex::{KexDhGexGroup, KexDhGexRequest};
 use adit_wire::{Message, Mpint};
 
-use crate::config::{Config, HostKeys};
+use crate::config::Config;
 use crate::error::{Error, KexFailure, Violation};
 use crate::kex_messages::{Reply, decode_init, init_number};
-use crate::kex_state::{ExpectNewKeys, KexState, Skip};
+use crate::kex_state::{ExpectNewKeys, KexState};
 use crate::output::Output;
 use crate::session::{ChosenGroup, Session, Terms, Values};
 
@@ -21,113 +19,82 @@ use crate::session::{ChosenGroup, Session, Terms, Values};
 #[derive(Debug)]
 pub(crate) enum ServerKex {
     /// The sizes the client takes.
-    ExpectGroupRequest(Start),
+    ExpectGroupRequest(Terms),
     /// The client's value.
-    ExpectInit(Start, Option<(DhGroup, ChosenGroup)>),
-}
-
-/// What every state of the server's holds.
-pub(crate) struct Start {
-    terms: Terms,
-    skip: Skip,
-    host_keys: Arc<dyn HostKeys + Send + Sync>,
-}
-
-impl core::fmt::Debug for Start {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Start").field("terms", &self.terms).finish_non_exhaustive()
-    }
+    ExpectInit(Terms, Option<(DhGroup, ChosenGroup)>),
 }
 
 impl ServerKex {
-    pub(crate) fn begin(terms: Terms, skip: Skip, config: &Config) -> Result<Self, Error> {
-        let host_keys = config.host_keys.clone().ok_or(KexFailure::Internal)?;
-        let shape = terms.negotiated.kex.shape();
-        let start = Start { terms, skip, host_keys };
-        match shape {
-            KexShape::GroupExchange => Ok(Self::ExpectGroupRequest(start)),
-            KexShape::Ecdh | KexShape::Dh => Ok(Self::ExpectInit(start, None)),
+    pub(crate) const fn begin(terms: Terms) -> Self {
+        match terms.negotiated.kex.shape() {
+            KexShape::GroupExchange => Self::ExpectGroupRequest(terms),
+            KexShape::Ecdh | KexShape::Dh => Self::ExpectInit(terms, None),
         }
     }
 
     pub(crate) fn handle(
-        mut self,
+        self,
         payload: &[u8],
         config: &Config,
         session: &mut Session,
         out: &mut Output<'_>,
     ) -> Result<KexState, Error> {
-        if self.skip().take() {
-            return Ok(KexState::server(self));
-        }
         let number = payload.first().copied().unwrap_or_default();
         match self {
-            Self::ExpectGroupRequest(start) if number == KexDhGexRequest::NUMBER => {
-                start.choose_group(payload, out)
+            Self::ExpectGroupRequest(terms) if number == KexDhGexRequest::NUMBER => {
+                choose_group(terms, payload, out)
             }
-            Self::ExpectInit(start, group) if number == start.init_number() => {
-                start.answer(group, payload, config, session, out)
+            Self::ExpectInit(terms, group)
+                if number == init_number(terms.negotiated.kex.shape()) =>
+            {
+                answer(terms, group, payload, config, session, out)
             }
             _ => Err(Violation::UnexpectedKexMessage(number).into()),
         }
     }
-
-    const fn skip(&mut self) -> &mut Skip {
-        match self {
-            Self::ExpectGroupRequest(start) => &mut start.skip,
-            Self::ExpectInit(start, _) => &mut start.skip,
-        }
-    }
 }
 
-impl Start {
-    const fn init_number(&self) -> u8 {
-        init_number(self.terms.negotiated.kex.shape())
-    }
+/// RFC 4419 §3: a group within the client's bounds.
+fn choose_group(terms: Terms, payload: &[u8], out: &mut Output<'_>) -> Result<KexState, Error> {
+    let request =
+        KexDhGexRequest::decode(payload).map_err(|error| Error::decode(payload, error))?;
+    let KexDhGexRequest { min, n, max } = request;
+    let group = DhGroup::built_in(min, n, max).ok_or(KexFailure::Group)?;
+    out.message(&KexDhGexGroup { p: Mpint::new(group.p()), g: Mpint::new(group.g()) });
+    let chosen = ChosenGroup::new(request, &group);
+    Ok(KexState::server(ServerKex::ExpectInit(terms, Some((group, chosen)))))
+}
 
-    /// RFC 4419 §3: a group within the client's bounds.
-    fn choose_group(self, payload: &[u8], out: &mut Output<'_>) -> Result<KexState, Error> {
-        let request =
-            KexDhGexRequest::decode(payload).map_err(|error| Error::decode(payload, error))?;
-        let KexDhGexRequest { min, n, max } = request;
-        let group = DhGroup::built_in(min, n, max).ok_or(KexFailure::Group)?;
-        out.message(&KexDhGexGroup { p: Mpint::new(group.p()), g: Mpint::new(group.g()) });
-        let chosen = ChosenGroup::new(request, &group);
-        Ok(KexState::server(ServerKex::ExpectInit(self, Some((group, chosen)))))
+fn answer(
+    terms: Terms,
+    group: Option<(DhGroup, ChosenGroup)>,
+    payload: &[u8],
+    config: &Config,
+    session: &mut Session,
+    out: &mut Output<'_>,
+) -> Result<KexState, Error> {
+    let negotiated = terms.negotiated;
+    let shape = negotiated.kex.shape();
+    let client = decode_init(shape, payload)?;
+    let host_keys = config.host_keys.as_deref().ok_or(KexFailure::Internal)?;
+    let host_key = host_keys.public_blob(negotiated.host_key).ok_or(KexFailure::Internal)?;
+    let (group, chosen) = group.unzip();
+    let (server, shared) = match group {
+        Some(group) => respond_in_group(group, client, out.random),
+        None => respond(negotiated.kex, client, out.random),
     }
-
-    fn answer(
-        self,
-        group: Option<(DhGroup, ChosenGroup)>,
-        payload: &[u8],
-        config: &Config,
-        session: &mut Session,
-        out: &mut Output<'_>,
-    ) -> Result<KexState, Error> {
-        let negotiated = self.terms.negotiated;
-        let shape = negotiated.kex.shape();
-        let client = decode_init(shape, payload)?;
-        let host_key =
-            self.host_keys.public_blob(negotiated.host_key).ok_or(KexFailure::Internal)?;
-        let (group, chosen) = group.unzip();
-        let (server, shared) = match group {
-            Some(group) => respond_in_group(group, client, out.random),
-            None => respond(negotiated.kex, client, out.random),
-        }
-        .map_err(|_| KexFailure::PublicValue)?;
-        let values = Values {
-            host_key: &host_key,
-            client,
-            server: &server,
-            group: chosen.as_ref().map(ChosenGroup::request),
-        };
-        let secrets = self.terms.secrets(session, values, shared);
-        let signature = self
-            .host_keys
-            .sign(negotiated.host_key, secrets.hash.as_ref())
-            .map_err(|_| KexFailure::Internal)?;
-        let reply = Reply { host_key: &host_key, public: &server, signature: &signature };
-        out.payload(&reply.encode(shape));
-        Ok(ExpectNewKeys::begin(&secrets, config, session, out))
-    }
+    .map_err(|_| KexFailure::PublicValue)?;
+    let values = Values {
+        host_key: &host_key,
+        client,
+        server: &server,
+        group: chosen.as_ref().map(ChosenGroup::request),
+    };
+    let secrets = terms.secrets(session, values, shared);
+    let signature = host_keys
+        .sign(negotiated.host_key, secrets.hash.as_ref())
+        .map_err(|_| KexFailure::Internal)?;
+    let reply = Reply { host_key: &host_key, public: &server, signature: &signature };
+    out.payload(&reply.encode(shape));
+    Ok(ExpectNewKeys::begin(&secrets, config, session, out))
 }

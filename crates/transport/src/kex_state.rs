@@ -2,7 +2,7 @@
 //! Touches: key exchange payloads, the sending direction's keys.   Never: the gate, timers, the host key's trust.
 //! Invariants: sending keys switch with our NEWKEYS, receiving keys with theirs; a state is left only by consuming it.
 //! Errors: `InvalidMessage`, `Violation`, `Incompatible`, `KexFailure`.   Allocates: KEXINITs and public values.
-//! Proved by: `tests/pair.rs`, `tests/rekey.rs`, `tests/violations.rs`.
+//! Proved by: `tests::pair`, `tests::negotiation`, `tests::rekey`, `tests::violations`.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -20,6 +20,9 @@ use crate::negotiate::{Offers, kexinit};
 use crate::output::Output;
 use crate::session::{Secrets, Session, Terms};
 
+/// The first of the numbers that belong to the method. RFC 4250 §4.1.1.
+const FIRST_OF_METHOD: u8 = 30;
+
 /// ```text
 ///              ┌── KEXINIT out ──► KexInitSent ──┐ KEXINIT in
 ///   Idle ──────┤                                 ├──► Client … ──┬─ NEWKEYS out ─► NewKeysSent ── NEWKEYS in ─► Idle
@@ -36,6 +39,8 @@ pub(crate) enum KexState {
     Client(Box<ClientKex>),
     /// Both KEXINITs are known, we are the server.
     Server(Box<ServerKex>),
+    /// The peer's next key exchange message was a wrong guess, to be passed over. RFC 4253 §7.1.
+    PassOver(Box<KexState>),
     /// Our NEWKEYS is out.
     NewKeysSent(ExpectNewKeys),
 }
@@ -51,12 +56,12 @@ impl KexState {
 
     /// Whether the peer has begun an exchange and not yet changed its keys.
     pub(crate) const fn peer_is_exchanging(&self) -> bool {
-        matches!(self, Self::Client(_) | Self::Server(_) | Self::NewKeysSent(_))
+        !matches!(self, Self::Idle | Self::KexInitSent(_))
     }
 
     /// Whether we have begun an exchange and not yet changed our keys.
     pub(crate) const fn we_are_exchanging(&self) -> bool {
-        matches!(self, Self::KexInitSent(_) | Self::Client(_) | Self::Server(_))
+        !matches!(self, Self::Idle | Self::NewKeysSent(_))
     }
 
     /// Whether the driver has to look at the host key before anything goes on.
@@ -105,8 +110,9 @@ impl KexState {
                 Self::begin(config, session, out).handle(payload, config, session, out)
             }
             Self::KexInitSent(state) if number == KexInit::NUMBER => {
-                state.handle(payload, config, session, out)
+                state.handle(payload, session, out)
             }
+            Self::PassOver(state) if number >= FIRST_OF_METHOD => Ok(*state),
             Self::Client(state) => state.handle(payload, config, session, out),
             Self::Server(state) => state.handle(payload, config, session, out),
             _ => Err(Violation::UnexpectedKexMessage(number).into()),
@@ -142,7 +148,6 @@ impl ExpectKexInit {
     fn handle(
         self,
         payload: &[u8],
-        config: &Config,
         session: &mut Session,
         out: &mut Output<'_>,
     ) -> Result<KexState, Error> {
@@ -156,27 +161,17 @@ impl ExpectKexInit {
             session.peer_takes_ext_info = offers.peer_takes_ext_info();
         }
         let right = offers.guess_is_right();
-        let skip = Skip(peer.first_kex_packet_follows && !right);
+        let pass_over = peer.first_kex_packet_follows && !right;
         let own_kexinit = self.own_kexinit;
         let terms = Terms { negotiated, own_kexinit, peer_kexinit: payload.into() };
-        match session.role {
+        let state = match session.role {
             Role::Client => {
                 let sent = self.guess.map(|guess| (guess.ephemeral, right));
-                ClientKex::begin(terms, sent, skip, out).map(KexState::client)
+                KexState::client(ClientKex::begin(terms, sent, out)?)
             }
-            Role::Server => ServerKex::begin(terms, skip, config).map(KexState::server),
-        }
-    }
-}
-
-/// Whether the next key exchange message was a wrong guess, to be passed over. RFC 4253 §7.1.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Skip(bool);
-
-impl Skip {
-    /// Whether this message is the one; asked once per message.
-    pub(crate) const fn take(&mut self) -> bool {
-        core::mem::replace(&mut self.0, false)
+            Role::Server => KexState::server(ServerKex::begin(terms)),
+        };
+        Ok(if pass_over { KexState::PassOver(Box::new(state)) } else { state })
     }
 }
 

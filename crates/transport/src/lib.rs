@@ -2,7 +2,7 @@
 //! Touches: `RxBuf` and `TxRing`, algorithms by name, milliseconds it is told.   Never: sockets, clocks, login, channels.
 //! Invariants: every message passes one gate; payload is opened and sealed where it lies; one error ends everything.
 //! Errors: [`Error`].   Allocates: for key exchanges, never per packet of data.
-//! Proved by: `tests` in each module, `tests/*.rs` (pairs in memory, OpenSSH over loopback), fuzz `transport_bytes`.
+//! Proved by: `tests` in each module and `tests` (pairs in memory), `tests/*.rs` (OpenSSH, allocations), fuzz `transport_bytes`.
 #![no_std]
 #![forbid(unsafe_code)]
 

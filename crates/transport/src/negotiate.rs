@@ -2,7 +2,7 @@
 //! Touches: name-lists.   Never: keys, the state of the exchange.
 //! Invariants: a symmetric function of both KEXINITs: both sides come to the same result.
 //! Errors: `Incompatible::NoMatch`.   Allocates: our KEXINIT; the peer's offer when nothing in it suits us.
-//! Proved by: `tests` below, `tests/pair.rs`.
+//! Proved by: `tests` below, `tests::negotiation`.
 
 use alloc::string::String;
 use alloc::vec::Vec;

@@ -2,7 +2,7 @@
 //! Touches: counters, milliseconds that the driver tells.   Never: a clock.
 //! Invariants: a limit of 0 is the cipher's own; a countdown started between two tellings runs from the next one.
 //! Errors: none; a countdown that ran out is reported once.   Allocates: never.
-//! Proved by: `tests` below, `tests/rekey.rs`.
+//! Proved by: `tests` below, `tests::rekey`.
 
 use crate::config::RekeyLimits;
 use crate::packet::Traffic;

@@ -2,7 +2,7 @@
 //! Touches: identifications, KEXINIT payloads, the shared secret.   Never: messages.
 //! Invariants: the session id is the first exchange hash and never changes; key material is zeroized.
 //! Errors: none.   Allocates: the hash's input.
-//! Proved by: `tests/pair.rs`: two sides that differ in a byte of the hash do not agree.
+//! Proved by: `tests` below, `tests::kex` (one byte changed in a hashed line), `tests/openssh.rs`.
 
 use alloc::vec::Vec;
 
@@ -170,4 +170,52 @@ struct Material {
     iv: Zeroizing<Vec<u8>>,
     key: Zeroizing<Vec<u8>>,
     mac_key: Zeroizing<Vec<u8>>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::Fixed;
+    use adit_crypto::{CipherAlgorithm, Ephemeral, KexAlgorithm, MacAlgorithm, SignatureAlgorithm};
+
+    fn secrets() -> Secrets {
+        let kex = KexAlgorithm::Curve25519Sha256;
+        let server = Ephemeral::generate(kex, &mut Fixed(1)).unwrap().public().to_vec();
+        let shared = Ephemeral::generate(kex, &mut Fixed(2)).unwrap().agree(&server).unwrap();
+        let mac = Some(MacAlgorithm::HmacSha2_512Etm);
+        let client_to_server = Protection { cipher: CipherAlgorithm::Aes192Ctr, mac };
+        let server_to_client = Protection { cipher: CipherAlgorithm::Aes256Gcm, mac: None };
+        let host_key = SignatureAlgorithm::Ed25519.plain();
+        let negotiated = Negotiated { kex, host_key, client_to_server, server_to_client };
+        Secrets { negotiated, hash: kex.hash().digest(&[b"H"]), shared }
+    }
+
+    /// RFC 4253 §7.2: A and B are the IVs, C and D the keys, E and F the MACs' keys; client to server comes first.
+    #[test]
+    fn each_direction_has_the_keys_of_its_letters() {
+        let secrets = secrets();
+        let id = secrets.negotiated.kex.hash().digest(&[b"session id"]);
+        let letter = |letter, len| {
+            let mut key = alloc::vec![0; len];
+            let (hash, h) = (secrets.negotiated.kex.hash(), secrets.hash.as_ref());
+            derive(hash, secrets.shared.as_wire(), h, letter, id.as_ref(), &mut key);
+            key
+        };
+        let (iv, key, mac_key) = (letter(b'A', 16), letter(b'C', 24), letter(b'E', 64));
+        let up = secrets.negotiated.client_to_server;
+        let mut to_server = up.cipher.opening(up.mac, &key, &iv, &mac_key);
+        let (iv, key) = (letter(b'B', 12), letter(b'D', 32));
+        let down = secrets.negotiated.server_to_client;
+        let mut to_client = down.cipher.opening(None, &key, &iv, &[]);
+
+        for (role, opening) in [(Role::Client, &mut to_server), (Role::Server, &mut to_client)] {
+            let (mut sealing, _) = secrets.keys(role, &id);
+            let mut packet = alloc::vec![0; 36 + sealing.tag_len()];
+            packet[3] = 32;
+            sealing.seal(0, &mut packet);
+            assert_eq!(opening.open_length(0, &mut packet[..4]), 32);
+            assert_eq!(opening.open(0, &mut packet), Ok(()), "{role:?}");
+            assert_eq!(packet[4..36], [0; 32]);
+        }
+    }
 }

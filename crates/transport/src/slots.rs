@@ -2,7 +2,7 @@
 //! Touches: reserved room in `TxRing`, the sending keys.   Never: windows, what the payload means.
 //! Invariants: dropping the slots sends nothing; committed packets follow each other without a gap, and only the last may be short.
 //! Errors: none after the reservation.   Allocates: never, where a lent chunk has the room.
-//! Proved by: `tests/slots.rs`, `tests/no_allocation.rs`.
+//! Proved by: `tests::slots`, `tests/no_allocation.rs`.
 
 use adit_buf::TxRing;
 

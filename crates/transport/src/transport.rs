@@ -2,7 +2,7 @@
 //! Touches: `RxBuf`, `TxRing`, milliseconds it is told.   Never: sockets, clocks, what the layers above mean.
 //! Invariants: every message passes the gate; one error ends everything and every later call repeats it.
 //! Errors: `Error`; the DISCONNECT it calls for is queued already.   Allocates: for key exchanges and texts, never per packet of data.
-//! Proved by: `tests` below, `tests/*.rs`.
+//! Proved by: `tests` beside this file, `tests/openssh.rs`.
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -614,6 +614,10 @@ impl Transport {
 impl Transport {
     pub(crate) fn force(&mut self, payload: &[u8], tx: &mut TxRing) {
         self.output(tx).payload(payload);
+    }
+
+    pub(crate) fn force_rekey(&mut self, tx: &mut TxRing) {
+        self.begin_kex(tx);
     }
 
     pub(crate) const fn receiving_mut(&mut self) -> &mut Receiving {

@@ -12,8 +12,6 @@ use poly1305::Poly1305;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-pub(crate) mod nist;
-
 /// Bytes from the operating system.
 pub(crate) fn system_random(out: &mut [u8]) {
     getrandom::fill(out).expect("the operating system gives random bytes");

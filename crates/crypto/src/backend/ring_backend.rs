@@ -7,8 +7,6 @@
 use ring::aead::{self, Aad, LessSafeKey, Nonce, UnboundKey, chacha20_poly1305_openssh as openssh};
 use ring::rand::SecureRandom;
 
-pub(crate) mod nist;
-
 /// Bytes from the operating system.
 pub(crate) fn system_random(out: &mut [u8]) {
     ring::rand::SystemRandom::new().fill(out).expect("the operating system gives random bytes");

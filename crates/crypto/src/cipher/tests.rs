@@ -305,18 +305,4 @@ mod back_ends {
             }
         }
     }
-
-    #[test]
-    fn curves_are_the_same_in_both() {
-        let mut random = crate::SystemRandom::new();
-        let curves = [
-            (ring_backend::nist::NistCurve::P256, portable::nist::NistCurve::P256),
-            (ring_backend::nist::NistCurve::P384, portable::nist::NistCurve::P384),
-        ];
-        for (one, other) in curves {
-            let (a, point_a) = ring_backend::nist::Scalar::generate(one, &mut random);
-            let (b, point_b) = portable::nist::Scalar::generate(other, &mut random);
-            assert_eq!(a.agree(&point_b), b.agree(&point_a));
-        }
-    }
 }

@@ -1,6 +1,6 @@
 //! ECDH on the NIST curves. RFC 5656 §4, SEC 1 §3.3.1.
 //! Touches: uncompressed points.   Never: names.
-//! Invariants: only uncompressed points of the right length reach a back end, which checks that they are on the curve.
+//! Invariants: only uncompressed points of the right length reach `nist`, which checks that they are on the curve.
 //! Errors: `KexError`.   Allocates: points and secrets.
 //! Proved by: `tests` below (NIST CAVP).
 
@@ -8,52 +8,32 @@ use alloc::vec::Vec;
 
 use zeroize::Zeroizing;
 
-use crate::backend::nist;
-use crate::{Curve, KexError, Random, p521_curve};
+use crate::nist::Scalar;
+use crate::{Curve, KexError, Random};
 
-/// An ephemeral scalar and its curve.
-pub(super) struct Scalar {
+/// A secret scalar and its curve.
+pub(super) struct Secret {
     curve: Curve,
-    secret: Secret,
-}
-
-enum Secret {
-    Nist(nist::Scalar),
-    P521(p521_curve::Scalar),
+    scalar: Scalar,
 }
 
 /// A new scalar and its point.
-pub(super) fn generate(curve: Curve, random: &mut dyn Random) -> (Scalar, Vec<u8>) {
-    let (secret, point) = match curve {
-        Curve::Nistp256 => of_back_end(nist::NistCurve::P256, random),
-        Curve::Nistp384 => of_back_end(nist::NistCurve::P384, random),
-        Curve::Nistp521 => {
-            let (scalar, point) = p521_curve::Scalar::generate(random);
-            (Secret::P521(scalar), point)
-        }
-    };
-    (Scalar { curve, secret }, point)
+pub(super) fn generate(curve: Curve, random: &mut dyn Random) -> (Secret, Vec<u8>) {
+    let scalar = Scalar::generate(curve, random);
+    let point = scalar.point();
+    (Secret { curve, scalar }, point)
 }
 
-fn of_back_end(curve: nist::NistCurve, random: &mut dyn Random) -> (Secret, Vec<u8>) {
-    let (scalar, point) = nist::Scalar::generate(curve, random);
-    (Secret::Nist(scalar), point)
-}
-
-impl Scalar {
+impl Secret {
     /// The shared x coordinate, which is K.
-    pub(super) fn agree(self, peer: &[u8]) -> Result<Zeroizing<Vec<u8>>, KexError> {
+    pub(super) fn agree(&self, peer: &[u8]) -> Result<Zeroizing<Vec<u8>>, KexError> {
         if peer.len() != self.curve.point_len() {
             return Err(KexError::WrongLength);
         }
         if !self.curve.is_uncompressed(peer) {
             return Err(KexError::InvalidPublicValue);
         }
-        let shared = match self.secret {
-            Secret::Nist(scalar) => scalar.agree(peer),
-            Secret::P521(scalar) => scalar.agree(peer),
-        };
-        shared.ok_or(KexError::InvalidPublicValue)
+        self.scalar.agree(peer).ok_or(KexError::InvalidPublicValue)
     }
 }
 
@@ -65,17 +45,9 @@ mod tests {
     use crate::SystemRandom;
     use crate::testing::{Replay, cases};
 
-    fn is_p521_or_portable(curve: &str) -> bool {
-        // ring draws its scalars itself, so only the others can be told which one to use.
-        cfg!(feature = "portable") || curve == "nistp521"
-    }
-
     #[test]
     fn shared_secrets_are_those_of_rfc_5903() {
         for case in cases(include_str!("../../testdata/ecdh.txt")) {
-            if !is_p521_or_portable(case.text("curve")) {
-                continue;
-            }
             let curve =
                 Curve::ALL.iter().copied().find(|c| c.identifier() == case.text("curve")).unwrap();
             for (scalar, public, peer) in [("i", "gi", "gr"), ("r", "gr", "gi")] {

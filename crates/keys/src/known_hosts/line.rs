@@ -58,7 +58,7 @@ pub enum Hosts<'a> {
 pub enum LineError {
     /// Longer than any line that is read.
     TooLong,
-    /// Bytes that are not text, or a NUL.
+    /// Bytes that are not text, other than in the comment.
     NotText,
     /// An unknown marker, or two.
     BadMarker,
@@ -82,9 +82,6 @@ impl<'a> Line<'a> {
         let line = line.trim_ascii();
         if line.is_empty() || line.starts_with(b"#") {
             return Ok(None);
-        }
-        if line.contains(&0) {
-            return Err(LineError::NotText);
         }
         let (marker, rest) = take_marker(line)?;
         let (hosts, rest) = split_word(rest);

@@ -1,74 +1,136 @@
-//! Private keys in DER: PKCS#1, SEC 1, PKCS#8 plain and encrypted. RFC 8017 §A.1.2, RFC 5915, RFC 5958, RFC 8018.
-//! Touches: the body behind the armour.   Never: files, prompts.
-//! Invariants: what is read is a key of ours, whole, or nothing.
-//! Errors: `Cause`.   Allocates: the decrypted document, zeroized.
-//! Proved by: `tests` of `private`, fuzz `private_key`.
-
-use adit_crypto::{Curve, RsaPrivateParts, SigningKey};
-use pkcs1::RsaPrivateKeyRef;
-use pkcs8::der::Decode;
-use pkcs8::der::asn1::OctetStringRef;
-use pkcs8::der::oid::ObjectIdentifier;
-use pkcs8::{EncryptedPrivateKeyInfoRef, PrivateKeyInfoRef};
-use sec1::EcPrivateKey;
+//! The little of DER that key files are made of. ITU-T X.690 §8.
+//! Touches: one borrowed document.   Never: what it means.
+//! Invariants: a length is checked before it is used; lengths are definite and below 2^24.
+//! Errors: `Cause::InvalidFormat`.   Allocates: never.
+//! Proved by: `tests` below and of `private`, fuzz `private_key`.
 
 use super::Cause;
 
-const RSA_ENCRYPTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
-const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
-const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
-
-const CURVES: [(ObjectIdentifier, Curve); 3] = [
-    (ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7"), Curve::Nistp256),
-    (ObjectIdentifier::new_unwrap("1.3.132.0.34"), Curve::Nistp384),
-    (ObjectIdentifier::new_unwrap("1.3.132.0.35"), Curve::Nistp521),
-];
-
-/// `RSAPrivateKey`, under `RSA PRIVATE KEY`.
-pub(super) fn pkcs1(der: &[u8]) -> Result<SigningKey, Cause> {
-    let key = RsaPrivateKeyRef::from_der(der)?;
-    if key.other_prime_infos.is_some() {
-        return Err(Cause::UnsupportedKey);
+/// Tags of what occurs.
+pub(super) mod tag {
+    pub(crate) const INTEGER: u8 = 0x02;
+    pub(crate) const BIT_STRING: u8 = 0x03;
+    pub(crate) const OCTET_STRING: u8 = 0x04;
+    pub(crate) const OBJECT_IDENTIFIER: u8 = 0x06;
+    pub(crate) const SEQUENCE: u8 = 0x30;
+    /// `[n]`, constructed.
+    pub(crate) const fn context(number: u8) -> u8 {
+        0xa0 | number
     }
-    Ok(SigningKey::rsa(RsaPrivateParts {
-        n: key.modulus.as_bytes(),
-        e: key.public_exponent.as_bytes(),
-        d: key.private_exponent.as_bytes(),
-    })?)
 }
 
-/// `ECPrivateKey`, under `EC PRIVATE KEY`, or inside PKCS#8 where the curve is named outside.
-pub(super) fn sec1(der: &[u8], outside: Option<ObjectIdentifier>) -> Result<SigningKey, Cause> {
-    let key = EcPrivateKey::from_der(der)?;
-    let inside = key.parameters.and_then(|parameters| parameters.named_curve());
-    let named = outside.or(inside).ok_or(Cause::UnsupportedKey)?;
-    let curve = CURVES.iter().find(|(oid, _)| *oid == named).ok_or(Cause::UnsupportedKey)?.1;
-    let point = key.public_key.ok_or(Cause::UnsupportedKey)?;
-    Ok(SigningKey::ecdsa(curve, point, key.private_key)?)
-}
+/// What is left of a value's content.
+#[derive(Clone, Copy)]
+pub(super) struct Der<'a>(&'a [u8]);
 
-/// `PrivateKeyInfo`, under `PRIVATE KEY`.
-pub(super) fn pkcs8(der: &[u8]) -> Result<SigningKey, Cause> {
-    let info = PrivateKeyInfoRef::from_der(der)?;
-    let key = info.private_key.as_bytes();
-    match info.algorithm.oid {
-        RSA_ENCRYPTION => pkcs1(key),
-        EC_PUBLIC_KEY => {
-            let curve = info.algorithm.parameters_oid().map_err(|_| Cause::UnsupportedKey)?;
-            sec1(key, Some(curve))
+impl<'a> Der<'a> {
+    /// Opens a document: one sequence and nothing behind it.
+    pub(super) fn document(bytes: &'a [u8]) -> Result<Self, Cause> {
+        let mut whole = Self(bytes);
+        let content = whole.sequence()?;
+        if whole.0.is_empty() { Ok(content) } else { Err(Cause::InvalidFormat) }
+    }
+
+    /// Opens any content.
+    pub(super) const fn content(bytes: &'a [u8]) -> Self {
+        Self(bytes)
+    }
+
+    /// Takes the content of the next value, which must have this tag.
+    pub(super) fn value(&mut self, tag: u8) -> Result<&'a [u8], Cause> {
+        let (&found, rest) = self.0.split_first().ok_or(Cause::InvalidFormat)?;
+        let (length, rest) = length(rest).ok_or(Cause::InvalidFormat)?;
+        let (content, rest) = rest.split_at_checked(length).ok_or(Cause::InvalidFormat)?;
+        if found != tag {
+            return Err(Cause::InvalidFormat);
         }
-        ED25519 => super::ed25519(<&OctetStringRef>::from_der(key)?.as_bytes()),
-        _ => Err(Cause::UnsupportedKey),
+        self.0 = rest;
+        Ok(content)
+    }
+
+    /// Takes the next value if it has this tag.
+    pub(super) fn optional(&mut self, tag: u8) -> Result<Option<&'a [u8]>, Cause> {
+        if self.0.first() == Some(&tag) { self.value(tag).map(Some) } else { Ok(None) }
+    }
+
+    pub(super) fn sequence(&mut self) -> Result<Self, Cause> {
+        self.value(tag::SEQUENCE).map(Self)
+    }
+
+    pub(super) fn oid(&mut self) -> Result<&'a [u8], Cause> {
+        self.value(tag::OBJECT_IDENTIFIER)
+    }
+
+    /// Takes an integer that is not negative, as its magnitude with at most one leading zero.
+    pub(super) fn integer(&mut self) -> Result<&'a [u8], Cause> {
+        let content = self.value(tag::INTEGER)?;
+        if content.first().is_some_and(|byte| byte & 0x80 == 0) {
+            Ok(content)
+        } else {
+            Err(Cause::InvalidFormat)
+        }
+    }
+
+    /// Takes an integer that fits.
+    pub(super) fn small(&mut self) -> Result<u32, Cause> {
+        let magnitude = self.integer()?;
+        if magnitude.len() > 4 {
+            return Err(Cause::InvalidFormat);
+        }
+        Ok(magnitude.iter().fold(0, |number, byte| number << 8 | u32::from(*byte)))
     }
 }
 
-/// `EncryptedPrivateKeyInfo`, under `ENCRYPTED PRIVATE KEY`.
-pub(super) fn encrypted_pkcs8(der: &[u8], passphrase: &[u8]) -> Result<SigningKey, Cause> {
-    let info = EncryptedPrivateKeyInfoRef::from_der(der)?;
-    let document = info.decrypt(passphrase).map_err(|error| match error {
-        pkcs8::Error::EncryptedPrivateKey(pkcs8::pkcs5::Error::DecryptFailed)
-        | pkcs8::Error::Asn1(_) => Cause::WrongPassphrase,
-        _ => Cause::UnsupportedCipher,
-    })?;
-    super::open_document(document.as_bytes(), pkcs8, true)
+/// One byte below 128, or 0x80 + n and n bytes.
+fn length(bytes: &[u8]) -> Option<(usize, &[u8])> {
+    let (&first, rest) = bytes.split_first()?;
+    if first < 0x80 {
+        return Some((usize::from(first), rest));
+    }
+    let count = usize::from(first & 0x7f);
+    if !(1..=3).contains(&count) {
+        return None;
+    }
+    let (length, rest) = rest.split_at_checked(count)?;
+    Some((length.iter().fold(0, |number, byte| number << 8 | usize::from(*byte)), rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_taken_in_order_and_whole() {
+        let mut der = Der::document(b"\x30\x08\x02\x01\x05\x02\x03\x00\xff\x01").unwrap();
+        assert_eq!(der.small().unwrap(), 5);
+        assert!(matches!(der.optional(tag::OCTET_STRING), Ok(None)));
+        assert_eq!(der.integer().unwrap(), b"\x00\xff\x01");
+        assert!(der.integer().is_err());
+    }
+
+    #[test]
+    fn lengths_that_do_not_fit_are_refused() {
+        for bytes in [
+            &b""[..],
+            b"\x30",
+            b"\x30\x01",
+            b"\x30\x00\x00",
+            b"\x30\x80\x00\x00",
+            b"\x30\x81",
+            b"\x30\x84\x00\x00\x00\x00",
+            b"\x30\x83\xff\xff\xff\x00",
+            b"\x31\x00",
+        ] {
+            assert!(Der::document(bytes).is_err(), "{bytes:x?}");
+        }
+        assert!(Der::document(b"\x30\x81\x01\x00").is_ok());
+    }
+
+    #[test]
+    fn negative_empty_and_large_numbers_are_refused() {
+        for bytes in [&b"\x02\x01\x80"[..], b"\x02\x00", b"\x02\x05\x00\xff\xff\xff\xff"] {
+            assert!(Der::content(bytes).small().is_err(), "{bytes:x?}");
+        }
+        assert_eq!(Der::content(b"\x02\x04\x7f\xff\xff\xff").small().unwrap(), 0x7fff_ffff);
+    }
 }

@@ -4,8 +4,11 @@
 //! Errors: `LoadError`, in ssh's words.   Allocates: the file (at most 1 MiB) and its decoded form.
 //! Proved by: `tests` below, with files of ssh-keygen and openssl in `testdata`; fuzz `private_key`.
 
+mod cipher;
 mod der;
+mod document;
 mod openssh;
+mod pbes2;
 mod pem;
 #[cfg(test)]
 mod tests;
@@ -194,11 +197,11 @@ impl KeyFile {
         let (key, comment) = match self.format {
             Format::OpenSsh => Container::parse(&self.pem.body)?.open(passphrase)?,
             Format::EncryptedPkcs8 => {
-                der::encrypted_pkcs8(&self.pem.body, passphrase).map(nameless)?
+                document::encrypted_pkcs8(&self.pem.body, passphrase).map(nameless)?
             }
-            Format::Pkcs1 => self.open_der(passphrase, der::pkcs1).map(nameless)?,
-            Format::Sec1 => self.open_der(passphrase, |der| der::sec1(der, None)).map(nameless)?,
-            Format::Pkcs8 => self.open_der(passphrase, der::pkcs8).map(nameless)?,
+            Format::Pkcs1 => self.open_der(passphrase, document::pkcs1).map(nameless)?,
+            Format::Sec1 => self.open_der(passphrase, document::sec1).map(nameless)?,
+            Format::Pkcs8 => self.open_der(passphrase, document::pkcs8).map(nameless)?,
         };
         match self.public_blob() {
             Some(public) if public != key.public_blob() => Err(Cause::InvalidFormat),
@@ -299,12 +302,6 @@ impl From<KeyError> for Cause {
             KeyError::RsaSize => Self::InvalidLength,
             _ => Self::InvalidFormat,
         }
-    }
-}
-
-impl From<pkcs8::der::Error> for Cause {
-    fn from(_: pkcs8::der::Error) -> Self {
-        Self::InvalidFormat
     }
 }
 

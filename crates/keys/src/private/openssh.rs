@@ -6,19 +6,10 @@
 
 use adit_crypto::{Curve, RsaPrivateParts, SigningKey};
 use adit_wire::{Mpint, Reader};
-use aes::{Aes128, Aes192, Aes256};
-use aes_gcm::aead::AeadInOut;
-use aes_gcm::{Aes128Gcm, Aes256Gcm};
-use cbc::cipher::block_padding::NoPadding;
-use cbc::cipher::{BlockModeDecrypt, KeyInit, KeyIvInit, StreamCipher};
-use chacha20::ChaCha20;
-use ctr::Ctr128BE;
-use des::TdesEde3;
-use poly1305::Poly1305;
-use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use super::Cause;
+use super::cipher::Cipher;
 
 const MAGIC: &[u8] = b"openssh-key-v1\0";
 
@@ -40,92 +31,12 @@ struct Bcrypt<'a> {
     rounds: u32,
 }
 
-/// A cipher a section may be under.
-struct Cipher {
-    name: &'static str,
-    key: usize,
-    iv: usize,
-    block: usize,
-    tag: usize,
-    decrypt: Decrypt,
-}
-
-/// Decrypts in place: key, iv, section, tag.
-type Decrypt = fn(&[u8], &[u8], &mut [u8], &[u8]) -> Result<(), Cause>;
-
-/// All that `ssh-keygen -Z` takes.
-#[rustfmt::skip]
-const CIPHERS: [Cipher; 11] = [
-    Cipher { name: "none", key: 0, iv: 0, block: 8, tag: 0, decrypt: |_, _, _, _| Ok(()) },
-    Cipher { name: "aes256-ctr", key: 32, iv: 16, block: 16, tag: 0, decrypt: stream::<Ctr128BE<Aes256>> },
-    Cipher { name: "aes192-ctr", key: 24, iv: 16, block: 16, tag: 0, decrypt: stream::<Ctr128BE<Aes192>> },
-    Cipher { name: "aes128-ctr", key: 16, iv: 16, block: 16, tag: 0, decrypt: stream::<Ctr128BE<Aes128>> },
-    Cipher { name: "aes256-cbc", key: 32, iv: 16, block: 16, tag: 0, decrypt: blocks::<cbc::Decryptor<Aes256>> },
-    Cipher { name: "aes192-cbc", key: 24, iv: 16, block: 16, tag: 0, decrypt: blocks::<cbc::Decryptor<Aes192>> },
-    Cipher { name: "aes128-cbc", key: 16, iv: 16, block: 16, tag: 0, decrypt: blocks::<cbc::Decryptor<Aes128>> },
-    Cipher { name: "3des-cbc", key: 24, iv: 8, block: 8, tag: 0, decrypt: blocks::<cbc::Decryptor<TdesEde3>> },
-    Cipher { name: "aes256-gcm@openssh.com", key: 32, iv: 12, block: 16, tag: 16, decrypt: sealed::<Aes256Gcm> },
-    Cipher { name: "aes128-gcm@openssh.com", key: 16, iv: 12, block: 16, tag: 16, decrypt: sealed::<Aes128Gcm> },
-    Cipher { name: "chacha20-poly1305@openssh.com", key: 64, iv: 0, block: 8, tag: 16, decrypt: chacha20_poly1305 },
-];
-
-fn stream<C: KeyIvInit + StreamCipher>(
-    key: &[u8],
-    iv: &[u8],
-    section: &mut [u8],
-    _tag: &[u8],
-) -> Result<(), Cause> {
-    let mut cipher = C::new_from_slices(key, iv).map_err(|_| Cause::InvalidFormat)?;
-    cipher.apply_keystream(section);
-    Ok(())
-}
-
-fn blocks<C: KeyIvInit + BlockModeDecrypt>(
-    key: &[u8],
-    iv: &[u8],
-    section: &mut [u8],
-    _tag: &[u8],
-) -> Result<(), Cause> {
-    let cipher = C::new_from_slices(key, iv).map_err(|_| Cause::InvalidFormat)?;
-    cipher.decrypt_padded::<NoPadding>(section).map(drop).map_err(|_| Cause::InvalidFormat)
-}
-
-fn sealed<C: KeyInit + AeadInOut>(
-    key: &[u8],
-    iv: &[u8],
-    section: &mut [u8],
-    tag: &[u8],
-) -> Result<(), Cause> {
-    let cipher = C::new_from_slice(key).map_err(|_| Cause::InvalidFormat)?;
-    let nonce = iv.try_into().map_err(|_| Cause::InvalidFormat)?;
-    let tag = tag.try_into().map_err(|_| Cause::InvalidFormat)?;
-    cipher
-        .decrypt_inout_detached(nonce, &[], section.into(), tag)
-        .map_err(|_| Cause::WrongPassphrase)
-}
-
-/// As in packets, but packet 0 without a length: the second half of the key is not used.
-fn chacha20_poly1305(key: &[u8], _iv: &[u8], section: &mut [u8], tag: &[u8]) -> Result<(), Cause> {
-    let mut cipher =
-        ChaCha20::new_from_slices(&key[..32], &[0; 12]).map_err(|_| Cause::InvalidFormat)?;
-    // Block 0 of the key stream is the authenticator's key, the section begins at block 1.
-    let mut first = Zeroizing::new([0; 64]);
-    cipher.apply_keystream(first.as_mut());
-    let authenticator = Poly1305::new_from_slice(&first[..32]).map_err(|_| Cause::InvalidFormat)?;
-    if !bool::from(authenticator.compute_unpadded(section).as_slice().ct_eq(tag)) {
-        return Err(Cause::WrongPassphrase);
-    }
-    cipher.apply_keystream(section);
-    Ok(())
-}
-
 impl<'a> Container<'a> {
     /// Reads what stands in the clear.
     pub(super) fn parse(body: &'a [u8]) -> Result<Self, Cause> {
         let mut reader = Reader::new(body.strip_prefix(MAGIC).ok_or(Cause::InvalidFormat)?);
         let cipher = reader.field::<&str>()?;
-        let cipher =
-            CIPHERS.iter().find(|row| row.name == cipher).ok_or(Cause::UnsupportedCipher)?;
+        let cipher = Cipher::find(|row| row.ssh == cipher)?;
         let kdf_name = reader.field::<&str>()?;
         let kdf = Bcrypt::parse(kdf_name, reader.string()?)?;
         if reader.field::<u32>()? != 1 {
@@ -152,7 +63,7 @@ impl<'a> Container<'a> {
         if let Some(kdf) = &self.kdf {
             let secret = kdf.derive(passphrase, self.cipher.key + self.cipher.iv)?;
             let (key, iv) = secret.split_at(self.cipher.key);
-            (self.cipher.decrypt)(key, iv, &mut section, self.tag)?;
+            self.cipher.decrypt(key, iv, &mut section, self.tag)?;
         }
         self.read_section(&section)
     }

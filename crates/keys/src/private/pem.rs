@@ -4,14 +4,12 @@
 //! Errors: `Cause`.   Allocates: the decoded body.
 //! Proved by: `tests` of `private`, fuzz `private_key`.
 
-use aes::{Aes128, Aes192, Aes256};
 use base64ct::{Base64, Encoding};
-use cbc::cipher::{BlockCipherDecrypt, BlockModeDecrypt, KeyInit, KeyIvInit, block_padding::Pkcs7};
-use des::TdesEde3;
 use md5::{Digest, Md5};
 use zeroize::Zeroizing;
 
 use super::Cause;
+use super::cipher::Cipher;
 
 /// A key file without its armour.
 pub(super) struct Pem {
@@ -77,34 +75,14 @@ fn decode_hex(text: &str) -> Result<Vec<u8>, Cause> {
 }
 
 fn decrypt(
-    cipher: &str,
+    name: &str,
     iv: &[u8],
     passphrase: &[u8],
     body: &[u8],
 ) -> Result<Zeroizing<Vec<u8>>, Cause> {
-    match cipher {
-        "AES-128-CBC" => decrypt_cbc::<Aes128>(iv, passphrase, body),
-        "AES-192-CBC" => decrypt_cbc::<Aes192>(iv, passphrase, body),
-        "AES-256-CBC" => decrypt_cbc::<Aes256>(iv, passphrase, body),
-        "DES-EDE3-CBC" => decrypt_cbc::<TdesEde3>(iv, passphrase, body),
-        _ => Err(Cause::UnsupportedCipher),
-    }
-}
-
-fn decrypt_cbc<C: BlockCipherDecrypt + KeyInit>(
-    iv: &[u8],
-    passphrase: &[u8],
-    body: &[u8],
-) -> Result<Zeroizing<Vec<u8>>, Cause> {
+    let cipher = Cipher::find(|row| row.pem == Some(name))?;
     let salt = iv.get(..8).ok_or(Cause::InvalidFormat)?;
-    let key = derive(passphrase, salt, C::key_size());
-    let cipher =
-        cbc::Decryptor::<C>::new_from_slices(&key, iv).map_err(|_| Cause::InvalidFormat)?;
-    let mut plain = Zeroizing::new(body.to_vec());
-    let cipher = cipher.decrypt_padded::<Pkcs7>(&mut plain);
-    let length = cipher.map_err(|_| Cause::WrongPassphrase)?.len();
-    plain.truncate(length);
-    Ok(plain)
+    cipher.decrypt_padded(&derive(passphrase, salt, cipher.key), iv, body)
 }
 
 /// OpenSSL's key derivation for PEM: MD5 over what came before, passphrase and salt, as often as it takes.

@@ -134,7 +134,6 @@ fn what_is_no_key_is_called_invalid() {
         b"-----BEGIN OPENSSH PRIVATE KEY-----\n",
         b"-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n",
         b"-----BEGIN OPENSSH PRIVATE KEY-----\n!!!!\n-----END OPENSSH PRIVATE KEY-----\n",
-        b"-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END RSA PRIVATE KEY-----\n",
     ] {
         assert_eq!(parse(text).unwrap_err().to_string(), "Load key \"key\": invalid format");
     }
@@ -157,6 +156,27 @@ fn damaged_files_give_no_other_key() {
             }
         }
     }
+}
+
+/// Ed25519 keys have no number in them that another does not hold: only the comment may change.
+#[test]
+fn no_byte_of_an_ed25519_file_may_change_but_the_comment() {
+    let text = fs::read(testdata("private/ed25519.openssh")).unwrap();
+    let (format, pem) = recognise(&text).unwrap();
+    let taken = (0..pem.body.len()).filter(|at| {
+        let mut body = pem.body.clone();
+        body[*at] ^= 0x20;
+        reopen(format, body).is_some()
+    });
+    let comment = pem.body.windows(12).position(|part| part == b"ed25519@adit").unwrap();
+    assert_eq!(taken.collect::<Vec<_>>(), (comment..comment + 12).collect::<Vec<_>>());
+}
+
+#[test]
+fn an_armour_that_ends_otherwise_than_it_began_is_refused() {
+    let text = fs::read_to_string(testdata("private/rsa.PEM")).unwrap();
+    let text = text.replace("END RSA", "END EC");
+    assert!(matches!(parse(text.as_bytes()).unwrap_err().cause, Cause::InvalidFormat));
 }
 
 fn reopen(format: Format, body: Zeroizing<Vec<u8>>) -> Option<SigningKey> {

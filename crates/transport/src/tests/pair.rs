@@ -9,7 +9,7 @@ use adit_wire::transport::{Debug, ServiceAccept, ServiceRequest, reason};
 use proptest::prelude::{any, prop_assert_eq, proptest};
 
 use super::{Pair, Seen, Side, client, encoded, server};
-use crate::{Blocked, Config, Error};
+use crate::{Blocked, Config, Error, Transport};
 
 #[test]
 fn both_sides_learn_the_same() {
@@ -242,4 +242,11 @@ fn counters_count_both_directions() {
     assert_eq!((ours.sent, ours.received), (theirs.received, theirs.sent));
     assert_eq!(ours.key_exchanges, 1);
     assert!(ours.sent.packets >= 6);
+}
+
+#[test]
+fn a_connection_can_move_to_another_thread_and_is_small() {
+    const fn can_move<T: Send>() {}
+    const { can_move::<Transport>() };
+    assert!(size_of::<Transport>() <= 1024, "{}", size_of::<Transport>());
 }
