@@ -13,6 +13,7 @@ pub mod known_hosts;
 mod pattern;
 pub mod private;
 pub mod public;
+pub mod revoked;
 #[cfg(test)]
 mod testing;
 
