@@ -78,6 +78,8 @@ fn fuzzing(target: &str, seconds: u64) -> Command {
     nightly(&[
         "fuzz",
         "run",
+        "--features",
+        "fuzzer",
         target,
         &corpus,
         &seeds,
