@@ -4,7 +4,11 @@
 //! Errors: the last address's error, as ssh reports it.   Allocates: per dial.
 //! Proved by: `tests` below and the loop's.
 
-use crate::token::Key;
+use crate::socket::Socket;
+use crate::stream::Inbound;
+use crate::token::{Key, Kind};
+use crate::{Event, Handler, Reactor, Timer};
+use mio::Interest;
 use mio::net::TcpStream;
 use socket2::{Domain, Protocol, SockRef, Socket as RawSocket, Type};
 use std::collections::VecDeque;
@@ -100,6 +104,102 @@ pub(crate) fn set_type_of_service(stream: &TcpStream, options: &DialOptions) {
     if let (Some(tos), Ok(address)) = (options.type_of_service, stream.peer_addr()) {
         let socket = SockRef::from(stream);
         let _ = if address.is_ipv4() { socket.set_tos_v4(tos) } else { socket.set_tclass_v6(tos) };
+    }
+}
+
+/// Connections being made.
+impl Reactor {
+    /// Connects to the first address that answers; an [`Event::Dialled`] follows.
+    pub fn dial(&mut self, addresses: Vec<SocketAddr>, options: DialOptions) -> Key {
+        let key = self.dials.insert_with(|_| Dial::new(addresses, options));
+        // The first attempt starts in this turn's or the next one's `tick`.
+        self.timers.set(self.now, Timer::Stagger(key));
+        key
+    }
+
+    /// Gives up a dial; no event follows.
+    pub fn hang_up(&mut self, dial: Key) {
+        if let Some(dial) = self.dials.remove(dial) {
+            for attempt in dial.attempts {
+                self.attempts.remove(attempt);
+            }
+        }
+    }
+
+    pub(crate) fn next_attempt(&mut self, key: Key, handler: &mut dyn Handler) {
+        let Some(dial) = self.dials.get_mut(key) else { return };
+        let Some(address) = dial.waiting.pop_front() else {
+            return self.settle_if_hopeless(key, handler);
+        };
+        let registry = self.poll.registry();
+        match connect(address, &dial.options) {
+            Ok(stream) => {
+                let mut result = Ok(());
+                let attempt = self.attempts.insert_with(|attempt| {
+                    let mut stream = stream;
+                    result = registry.register(
+                        &mut stream,
+                        attempt.token(Kind::Dial),
+                        Interest::WRITABLE,
+                    );
+                    Attempt { dial: key, address, stream }
+                });
+                dial.attempts.push(attempt);
+                self.timers.set(self.now + STAGGER, Timer::Stagger(key));
+                if let Err(error) = result {
+                    self.attempt_failed(attempt, error, handler);
+                }
+            }
+            Err(error) => {
+                dial.failure = Some((address, error));
+                self.next_attempt(key, handler);
+            }
+        }
+    }
+
+    pub(crate) fn settle_dials(&mut self, handler: &mut dyn Handler) {
+        for key in std::mem::take(&mut self.decided) {
+            let Some(attempt) = self.attempts.get(key) else { continue };
+            match attempt.stream.take_error() {
+                Ok(None) => match attempt.stream.peer_addr() {
+                    Ok(_) => self.attempt_won(key, handler),
+                    // Not decided after all.
+                    Err(error) if error.kind() == io::ErrorKind::NotConnected => {}
+                    Err(error) => self.attempt_failed(key, error, handler),
+                },
+                Ok(Some(error)) | Err(error) => self.attempt_failed(key, error, handler),
+            }
+        }
+    }
+
+    pub(crate) fn attempt_won(&mut self, key: Key, handler: &mut dyn Handler) {
+        let Some(mut attempt) = self.attempts.remove(key) else { return };
+        let options =
+            self.dials.get(attempt.dial).map(|dial| dial.options.clone()).unwrap_or_default();
+        self.hang_up(attempt.dial);
+        set_type_of_service(&attempt.stream, &options);
+        let _ = self.poll.registry().deregister(&mut attempt.stream);
+        let result = self
+            .add_stream(Socket::Tcp(attempt.stream), Inbound::Held)
+            .map_err(|error| (attempt.address, error));
+        handler.event(self, Event::Dialled { dial: attempt.dial, result });
+    }
+
+    pub(crate) fn attempt_failed(&mut self, key: Key, error: io::Error, handler: &mut dyn Handler) {
+        let Some(attempt) = self.attempts.remove(key) else { return };
+        let Some(dial) = self.dials.get_mut(attempt.dial) else { return };
+        dial.attempts.retain(|other| *other != key);
+        dial.failure = Some((attempt.address, error));
+        self.next_attempt(attempt.dial, handler);
+    }
+
+    pub(crate) fn settle_if_hopeless(&mut self, key: Key, handler: &mut dyn Handler) {
+        if !self.dials.get(key).is_some_and(Dial::is_hopeless) {
+            return;
+        }
+        if let Some(Dial { failure: Some(failure), .. }) = self.dials.remove(key) {
+            handler.event(self, Event::Dialled { dial: key, result: Err(failure) });
+        }
     }
 }
 

@@ -1,38 +1,14 @@
 //! Data costs no allocation: neither a packet sealed nor a packet opened.
-//!
-//! One test, alone in its program: the counter counts every thread's allocations.
 
 mod one_key;
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use adit_buf::{RxBuf, TxRing};
 use adit_crypto::{CipherAlgorithm, MacAlgorithm, SystemRandom};
 use adit_transport::{Config, Incoming, Transport};
 
 use one_key::OneKey;
-
-struct Counting;
-
-static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: every call goes to the system's allocator as it came.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller's promise is the one asked for.
-        unsafe { System.alloc(layout) }
-    }
-    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        // SAFETY: as above.
-        unsafe { System.dealloc(at, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 struct Side {
     transport: Transport,
@@ -109,13 +85,13 @@ fn data_costs_no_allocation_in_either_direction() {
         client.send_batch();
         assert_eq!(client.carry_to(&mut server), 8);
 
-        let before = ALLOCATIONS.load(Ordering::Relaxed);
         let mut messages = 0;
-        for _ in 0..10 {
-            client.send_batch();
-            messages += client.carry_to(&mut server);
-        }
-        let allocations = ALLOCATIONS.load(Ordering::Relaxed) - before;
-        assert_eq!((messages, allocations), (80, 0), "{}", cipher.name());
+        let counted = allocation_counter::measure(|| {
+            for _ in 0..10 {
+                client.send_batch();
+                messages += client.carry_to(&mut server);
+            }
+        });
+        assert_eq!((messages, counted.count_total), (80, 0), "{}", cipher.name());
     }
 }
