@@ -25,7 +25,7 @@ pub fn known_hosts_line(bytes: &[u8]) {
         let _ = PublicKeyLine::parse(line);
     }
     let mut list = KnownHosts::new(host);
-    if list.read(Path::new("known_hosts"), bytes).is_ok() {
+    if list.read(Path::new("known_hosts"), &mut &*bytes).is_ok() {
         assert!(list.entries().len() + list.skipped().len() <= bytes.len());
         let _ = list.key_types();
     }

@@ -7,11 +7,15 @@
 
 mod forwarding;
 mod keys;
+mod packet;
+mod session;
 mod transport;
 mod wire;
 
 pub use forwarding::{config_line, dynamic_request, forward_spec};
 pub use keys::{agent_reply, known_hosts_line, private_key};
+pub use packet::open_packet;
+pub use session::session;
 pub use transport::transport_bytes;
 pub use wire::wire_messages;
 
@@ -25,7 +29,9 @@ pub const TARGETS: &[Target] = &[
     ("dynamic_request", dynamic_request),
     ("forward_spec", forward_spec),
     ("known_hosts_line", known_hosts_line),
+    ("open_packet", open_packet),
     ("private_key", private_key),
+    ("session", session),
     ("transport_bytes", transport_bytes),
     ("wire_messages", wire_messages),
 ];

@@ -350,7 +350,10 @@ impl Parser {
             }
             Action::Query => return Ok(Some(Invocation::Query(argument))),
             Action::Version => return Ok(Some(Invocation::Version)),
-            Action::Nothing(_) => {}
+            Action::Nothing(why) => {
+                let text = format!("-{} has no effect: {why}", row.letter);
+                self.options.note(LogLevel::Verbose, text);
+            }
             Action::Refuse(off, _) if off == Some(argument.as_str()) => {}
             Action::Refuse(_, why) => return Err(ArgError::Message(why.into())),
         }

@@ -1,21 +1,25 @@
 //! The background (`-f`): a second process carries the tunnel, the first returns when it stands.
 //! Touches: a child of this same program, a socket to it, its session and standard streams.   Never: the tunnel.
-//! Invariants: the first process ends with 0 only after the second said that the forwards stand.
+//! Invariants: the first process ends with 0 only after the second said that the forwards stand; a signal for the first is one for both.
 //! Errors: those of starting a process.   Allocates: the argument list.
-//! Proved by: interop `background.rs`.
+//! Proved by: `tests` below, interop `background.rs`.
 //!
 //! A process with threads cannot safely be forked, so the program is started once more instead, with the same
 //! arguments and a socket to report on. It asks its questions on the terminal, then detaches.
 
+use crate::signals::Signals;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::process::{Pid, kill_process, setsid};
 use std::env;
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::process::{Command, ExitCode};
+use std::process::{Child, Command, ExitCode};
 
 /// Tells the second process that it is one. Its stdin is the socket: a descriptor every process has.
-const MARK: &str = "ADIT_BACKGROUND";
+pub(crate) const MARK: &str = "ADIT_BACKGROUND";
 
 /// What the second process writes when the forwards stand.
 const READY: u8 = b'+';
@@ -27,48 +31,123 @@ pub(crate) struct Background {
 }
 
 /// Whether this process is the second one; asked once, before any thread is there.
-pub(crate) fn take_over() -> Option<Background> {
-    env::var_os(MARK)?;
-    let report = io::stdin().as_fd().try_clone_to_owned().ok()?;
-    Some(Background { report: report.into() })
+///
+/// # Errors
+/// When standard input cannot be put away.
+pub(crate) fn take_over() -> io::Result<Option<Background>> {
+    if env::var_os(MARK).is_none() {
+        return Ok(None);
+    }
+    let report = io::stdin().as_fd().try_clone_to_owned()?;
+    rustix::stdio::dup2_stdin(null()?)?;
+    Ok(Some(Background { report: report.into() }))
 }
 
 /// Starts the second process and waits until its forwards stand or it has failed.
 pub(crate) fn send_off() -> io::Result<ExitCode> {
+    let arguments = env::args_os().skip(1);
+    let (reader, mut child) = start(Command::new(env::current_exe()?).args(arguments))?;
+    wait(reader, &mut child, &Signals::watch()?)
+}
+
+fn start(command: &mut Command) -> io::Result<(UnixStream, Child)> {
     let (reader, writer) = UnixStream::pair()?;
-    let mut child = command()?.stdin(OwnedFd::from(writer)).spawn()?;
-    if stands(reader) {
-        return Ok(ExitCode::SUCCESS);
+    // The command keeps the socket's other end until it goes, and with it the end of file we wait for.
+    let child = command.env(MARK, OsStr::new("1")).stdin(OwnedFd::from(writer)).spawn()?;
+    command.stdin(std::process::Stdio::null());
+    Ok((reader, child))
+}
+
+/// Waits for the report; signals go to the child, whose end is ours.
+fn wait(mut reader: UnixStream, child: &mut Child, signals: &Signals) -> io::Result<ExitCode> {
+    loop {
+        let mut fds = vec![PollFd::new(&reader, PollFlags::IN)];
+        fds.extend(signals.readers().map(|reader| PollFd::from_borrowed_fd(reader, PollFlags::IN)));
+        match poll(&mut fds, None) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let reported = !fds[0].revents().is_empty();
+        drop(fds);
+        while let Some(signal) = signals.next() {
+            // It may have gone already.
+            let _ = kill_process(Pid::from_child(child), signal);
+        }
+        if reported {
+            let mut report = [0];
+            return match reader.read(&mut report) {
+                Ok(1) if report[0] == READY => Ok(ExitCode::SUCCESS),
+                _ => failed(child),
+            };
+        }
     }
+}
+
+fn failed(child: &mut Child) -> io::Result<ExitCode> {
     let code = child.wait()?.code().and_then(|code| u8::try_from(code).ok());
-    Ok(ExitCode::from(code.unwrap_or(255)))
+    Ok(ExitCode::from(code.unwrap_or(crate::tunnel::FAILURE)))
 }
 
-fn command() -> io::Result<Command> {
-    let mut command = Command::new(env::current_exe()?);
-    command.args(env::args_os().skip(1)).env(MARK, "1");
-    Ok(command)
-}
-
-fn stands(mut reader: UnixStream) -> bool {
-    let mut report = [0];
-    matches!(reader.read(&mut report), Ok(1) if report[0] == READY)
+fn null() -> io::Result<File> {
+    File::options().read(true).write(true).open("/dev/null")
 }
 
 impl Background {
     /// Leaves the terminal and tells the first process that the forwards stand.
     ///
-    /// stderr stays when the log goes there on purpose: `keep_stderr`.
+    /// stderr goes as well, unless it was asked to show what happens: `keep_stderr`.
+    ///
+    /// # Errors
+    /// Those of the system; when the first process is gone there is nobody to work for.
     pub(crate) fn detach(mut self, keep_stderr: bool) -> io::Result<()> {
         // Fails for a process that leads its group, which is then detached already.
-        let _ = rustix::process::setsid();
-        let null = File::options().read(true).write(true).open("/dev/null")?;
-        rustix::stdio::dup2_stdin(&null)?;
+        let _ = setsid();
+        let null = null()?;
         rustix::stdio::dup2_stdout(&null)?;
         self.report.write_all(&[READY])?;
         if !keep_stderr {
             rustix::stdio::dup2_stderr(&null)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::process::Signal;
+
+    /// What the first process makes of a second one that is this shell script.
+    fn outcome(script: &str, signal: Option<Signal>) -> ExitCode {
+        let (reader, mut child) = start(Command::new("/bin/sh").args(["-c", script])).unwrap();
+        let signals = Signals::scripted(signal);
+        wait(reader, &mut child, &signals).unwrap()
+    }
+
+    /// The only thing a test can see of an exit code.
+    fn is(code: ExitCode, expected: u8) {
+        assert_eq!(format!("{code:?}"), format!("{:?}", ExitCode::from(expected)));
+    }
+
+    #[test]
+    fn the_first_process_ends_well_once_the_second_has_reported() {
+        is(outcome("printf + >&0", None), 0);
+    }
+
+    #[test]
+    fn a_second_process_that_ends_first_gives_its_exit_code() {
+        is(outcome("exit 7", None), 7);
+        is(outcome("printf - >&0; exit 3", None), 3);
+        is(outcome("kill -KILL $$", None), 255);
+    }
+
+    #[test]
+    fn a_signal_goes_to_the_second_process_too() {
+        is(outcome("exec sleep 60", Some(Signal::TERM)), 255);
+    }
+
+    #[test]
+    fn the_second_process_knows_what_it_is() {
+        is(outcome(&format!("test \"${MARK}\" = 1 && printf + >&0"), None), 0);
     }
 }

@@ -1,15 +1,20 @@
 //! Host keys: whether the key a server shows is to be trusted, and what the user is told or asked. ssh_config(5).
-//! Touches: known_hosts files, the terminal.   Never: the key exchange, which waits for the answer.
+//! Touches: known_hosts and revocation files, the terminal.   Never: the key exchange, which waits for the answer.
 //! Invariants: a revoked key is never trusted while checking is on; a changed key leaves forwards and passwords off.
 //! Errors: [`Trust::Refused`], after the reason was printed.   Allocates: texts.
-//! Proved by: interop `host_keys.rs`.
+//! Proved by: `tests`, interop `host_keys.rs`.
 
+use crate::host_certificate::{self, ByAuthority};
+use crate::identity::{describe, is_short};
 use crate::log::{debug, error, info};
 use crate::prompt::{Echo, Prompter};
+use adit_crypto::{PublicKey, SignatureAlgorithm};
+use adit_forward::os_words;
 use adit_keys::fingerprint::{FingerprintHash, randomart, type_name};
 use adit_keys::host::HostName;
 use adit_keys::known_hosts::{self, Entry, KnownHosts, Names, OtherName, Verdict};
 use adit_keys::public::key_type;
+use adit_keys::revoked::RevokedKeys;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -44,6 +49,12 @@ pub(crate) struct Policy {
     pub(crate) fingerprint: FingerprintHash,
     /// `VisualHostKey`
     pub(crate) visual: bool,
+    /// `RevokedHostKeys`
+    pub(crate) revoked: Option<PathBuf>,
+    /// `RequiredRSASize`
+    pub(crate) rsa_bits: u32,
+    /// `CASignatureAlgorithms`
+    pub(crate) ca_algorithms: Vec<SignatureAlgorithm>,
 }
 
 /// The server a key is for.
@@ -58,6 +69,8 @@ pub(crate) struct Server {
 /// What came of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Trust {
+    /// Go on: the user has this key on file, or has just agreed to it. What the server says of its other keys counts.
+    Known,
     /// Go on.
     Full,
     /// Go on without passwords and forwards: the key is not the one that is known.
@@ -85,9 +98,7 @@ impl Policy {
     /// What the files say about the server.
     pub(crate) fn known(&self, name: HostName) -> Option<KnownHosts> {
         let known = KnownHosts::load(name, self.files())
-            .map_err(|broken| {
-                error!("{}: {}", broken.file.display(), adit_forward::os_words(&broken.error))
-            })
+            .map_err(|broken| error!("{}: {}", broken.file.display(), os_words(&broken.error)))
             .ok()?;
         for skipped in known.skipped() {
             debug!("{}:{}: {}", skipped.place.file.display(), skipped.place.line, skipped.reason);
@@ -95,14 +106,55 @@ impl Policy {
         Some(known)
     }
 
-    /// Judges `key`, a plain key blob.
-    pub(crate) fn check(&self, server: &Server, key: &[u8], prompter: &Prompter) -> Trust {
-        let loopback =
-            server.address.is_some_and(|address| address.ip().to_canonical().is_loopback());
-        if self.trust_localhost && loopback {
+    /// Judges what a server showed: a key, or a certificate.
+    pub(crate) fn judge(&self, server: &Server, shown: &[u8], prompter: &dyn Prompter) -> Trust {
+        debug!("Server host key: {}", describe(shown));
+        let Ok(key) = PublicKey::decode(shown) else {
+            error!("Bad server host key: invalid format");
+            return Trust::Refused;
+        };
+        if is_short(shown, self.rsa_bits) {
+            error!("Bad server host key: Invalid key length");
+            return Trust::Refused;
+        }
+        if self.is_in_revoked_file(&key) {
+            return Trust::Refused;
+        }
+        let local = server.address.is_some_and(|address| address.ip().to_canonical().is_loopback());
+        if self.trust_localhost && local && self.alias.is_none() {
             debug!("Forcing accepting of host key for loopback/localhost.");
             return Trust::Full;
         }
+        if let Some(certificate) = key.certificate() {
+            match host_certificate::check(self, server, certificate) {
+                ByAuthority::Trusted => return Trust::Full,
+                ByAuthority::Refused => return Trust::Refused,
+                ByAuthority::Unknown => debug!("No matching CA found. Retry with plain key"),
+            }
+        }
+        self.check(server, &key.key().encode(), prompter)
+    }
+
+    /// A list that cannot be read revokes everything.
+    fn is_in_revoked_file(&self, key: &PublicKey) -> bool {
+        let Some(file) = &self.revoked else { return false };
+        let shown = describe(&key.encode());
+        match RevokedKeys::load(file).map(|list| list.is_revoked(key)) {
+            Ok(false) => false,
+            Ok(true) => {
+                error!("Host key {shown} revoked by file {}", file.display());
+                true
+            }
+            Err(failed) => {
+                let file = file.display();
+                error!("Error checking host key {shown} in revoked keys file {file}: {failed}");
+                true
+            }
+        }
+    }
+
+    /// Judges a plain key by what is known of the host.
+    fn check(&self, server: &Server, key: &[u8], prompter: &dyn Prompter) -> Trust {
         let Some(name) = self.host_name(server) else {
             error!("hostname contains invalid characters");
             return Trust::Refused;
@@ -124,7 +176,7 @@ struct Check<'a> {
     server: &'a Server,
     key: &'a [u8],
     name: &'a HostName,
-    prompter: &'a Prompter,
+    prompter: &'a dyn Prompter,
 }
 
 impl Check<'_> {
@@ -142,7 +194,7 @@ impl Check<'_> {
         if self.policy.visual {
             info!("Host key fingerprint is {}\n{}", self.fingerprint(), self.art());
         }
-        Trust::Full
+        if self.policy.user_files.contains(&entry.place.file) { Trust::Known } else { Trust::Full }
     }
 
     fn art(&self) -> String {
@@ -164,9 +216,9 @@ impl Check<'_> {
                 Trust::Refused
             }
             Strict::Ask if !self.user_agrees() => Trust::Refused,
-            _ => {
+            strict => {
                 self.remember();
-                Trust::Full
+                if strict == Strict::Ask { Trust::Known } else { Trust::Full }
             }
         }
     }

@@ -102,11 +102,15 @@ macro_rules! error {
 macro_rules! info {
     ($($arg:tt)*) => { $crate::log::write($crate::log::Level::Info, format_args!($($arg)*)) };
 }
+/// Says what `LogLevel VERBOSE` asks for.
+macro_rules! verbose {
+    ($($arg:tt)*) => { $crate::log::write($crate::log::Level::Verbose, format_args!($($arg)*)) };
+}
 /// Says what `-v` asks for.
 macro_rules! debug {
     ($($arg:tt)*) => { $crate::log::write($crate::log::Level::Debug1, format_args!($($arg)*)) };
 }
-pub(crate) use {debug, error, fatal, info};
+pub(crate) use {debug, error, fatal, info, verbose};
 
 /// Text of the peer's for people: control characters and broken UTF-8 show as octal escapes, as ssh prints them.
 pub(crate) fn sanitized(text: &[u8]) -> String {

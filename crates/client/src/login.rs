@@ -6,21 +6,19 @@
 
 use crate::host_key::Trust;
 use crate::identity::Identities;
-use crate::log::{debug, error, info, sanitized, sanitized_lines};
+use crate::log::{debug, error, info, sanitized, sanitized_lines, verbose};
 use crate::prompt::{Echo, Prompter};
-use adit_auth::client::{Ask, Client, KeyUse};
+use adit_auth::client::{Ask, Client};
 use adit_auth::{Method, Prompt};
 use zeroize::Zeroizing;
 
 /// Answers for one login.
 pub(crate) struct Login {
     pub(crate) identities: Identities,
-    pub(crate) prompter: Prompter,
+    pub(crate) prompter: Box<dyn Prompter>,
     /// `user@host`, for prompts.
     pub(crate) who: String,
     pub(crate) trust: Trust,
-    /// Offers so far; the first may go without a probe.
-    offered: bool,
 }
 
 /// How a login ended.
@@ -33,15 +31,15 @@ pub(crate) enum Outcome {
 }
 
 impl Login {
-    pub(crate) const fn new(identities: Identities, prompter: Prompter, who: String) -> Self {
-        Self { identities, prompter, who, trust: Trust::Full, offered: false }
+    pub(crate) fn new(identities: Identities, prompter: Box<dyn Prompter>, who: String) -> Self {
+        Self { identities, prompter, who, trust: Trust::Full }
     }
 
     /// Answers one question, or takes note.
     pub(crate) fn answer(&mut self, ask: Ask, client: &mut Client) -> Option<Outcome> {
         match ask {
             Ask::Publickey { first } => self.offer(first, client),
-            Ask::Sign(request) => client.signed(self.identities.sign(&request, &self.prompter)),
+            Ask::Sign(request) => client.signed(self.identities.sign(&request, &*self.prompter)),
             Ask::Password { .. } => self.password(client),
             Ask::ChangePassword { prompt } => self.change_password(&prompt, client),
             Ask::Answers { name, instruction, prompts } => {
@@ -54,7 +52,7 @@ impl Login {
                 debug!("Skipping key {}: {reason:?}", crate::identity::describe(&public_key));
             }
             Ask::PartialSuccess(method) => {
-                info!("Authenticated using \"{}\" with partial success.", method.name())
+                verbose!("Authenticated using \"{}\" with partial success.", method.name())
             }
             Ask::Success { method, .. } => return Some(Outcome::In(method)),
             Ask::Failed { methods } => return Some(Outcome::Denied(methods)),
@@ -64,16 +62,8 @@ impl Login {
     }
 
     fn offer(&mut self, first: bool, client: &mut Client) {
-        // A key that is at hand is signed with at once: asking first would cost a round trip.
-        let at_once = !self.offered && self.identities.first_is_ready();
-        self.offered = true;
-        match self.identities.next(first) {
-            Some(identity) => {
-                client.offer_key(
-                    &identity.blob,
-                    if at_once { KeyUse::SignAtOnce } else { KeyUse::Probe },
-                );
-            }
+        match self.identities.next(first, &*self.prompter) {
+            Some(offered) => client.offer_key(&offered.blob, offered.key_use),
             None => client.no_more_keys(),
         }
     }
@@ -85,8 +75,7 @@ impl Login {
     }
 
     fn password(&self, client: &mut Client) {
-        if self.trust != Trust::Full {
-            error!("Password authentication is disabled to avoid man-in-the-middle attacks.");
+        if self.trust == Trust::Crippled {
             return client.cancel();
         }
         match self.secret(&format!("{}'s password: ", self.who)) {
@@ -119,10 +108,7 @@ impl Login {
     }
 
     fn questions(&self, name: &[u8], instruction: &[u8], prompts: &[Prompt], client: &mut Client) {
-        if self.trust != Trust::Full {
-            error!(
-                "Keyboard-interactive authentication is disabled to avoid man-in-the-middle attacks."
-            );
+        if self.trust == Trust::Crippled {
             return client.cancel();
         }
         show(name, instruction);

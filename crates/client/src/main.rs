@@ -1,5 +1,5 @@
 //! adit: SSH tunnels. ssh(1).
-//! Touches: arguments, standard streams, signals.   Never: packets.
+//! Touches: arguments, standard streams.   Never: packets.
 //! Invariants: what goes wrong before the tunnel runs ends with 255 and one line, and leaves nothing half-started.
 //! Errors: exit codes as ssh's.   Allocates: once.
 //! Proved by: the interop tests.
@@ -8,13 +8,18 @@
 mod algorithms;
 mod args;
 mod background;
+mod ending;
 mod host_certificate;
 mod host_key;
+mod host_key_update;
 mod identity;
 mod log;
 mod login;
 mod prompt;
 mod settings;
+mod signals;
+#[cfg(test)]
+mod testing;
 mod tunnel;
 mod user;
 
@@ -23,10 +28,11 @@ use crate::args::{ArgError, CommandLine, ConfigFile, Invocation};
 use crate::background::Background;
 use crate::host_key::Server;
 use crate::identity::Identities;
-use crate::log::{Sink, debug};
+use crate::log::{Level, Sink, debug};
 use crate::login::Login;
-use crate::prompt::Prompter;
-use crate::tunnel::{FAILURE, Plan, SIGNALS, Tunnel};
+use crate::prompt::Terminal;
+use crate::signals::Signals;
+use crate::tunnel::{FAILURE, Plan, Tunnel};
 use crate::user::LocalUser;
 use adit_config::tokens::ConnectionTokens;
 use adit_config::{Options, Tokens};
@@ -34,13 +40,13 @@ use adit_forward::os_words;
 use adit_reactor::Reactor;
 use std::env;
 use std::fs::File;
-use std::os::unix::net::UnixStream;
+use std::io;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     // Before any thread is there, and before anything is said.
-    let background = background::take_over();
-    match run(background) {
+    let background = background::take_over().map_err(|failed| message(&os_words(&failed)));
+    match background.and_then(run) {
         Ok(code) => code,
         Err(failed) => {
             log::write(log::Level::Fatal, format_args!("{failed}"));
@@ -80,13 +86,14 @@ fn connect(
     tell_unread_files(&command_line.config_file);
 
     let in_background = options.fork_after_authentication;
-    let plan = plan(&command_line, options)?;
+    let local = LocalUser::new();
+    let plan = plan(&command_line, options, &local)?;
     if in_background && background.is_none() {
         return background::send_off().map_err(|failed| {
             message(&format!("cannot start in the background: {}", os_words(&failed)))
         });
     }
-    start(plan, background).map_err(|failed| message(&os_words(&failed)))
+    start(plan, &local, background).map_err(|failed| message(&os_words(&failed)))
 }
 
 fn message(text: &str) -> ArgError {
@@ -118,24 +125,16 @@ fn tell_unread_files(file: &ConfigFile) {
 }
 
 /// Puts real values in place of names, tokens and defaults.
-fn plan(command_line: &CommandLine, options: Options) -> Result<Plan, ArgError> {
-    let local = LocalUser::new();
-    let given = command_line.host.clone();
-    let host = match &options.hostname {
-        Some(name) => Tokens::of_hostname(&given)
-            .expand(name, &local)
-            .map_err(|failed| message(&failed.to_string()))?,
-        None => given.clone(),
-    };
-    let user = options.user.clone().unwrap_or_else(|| local.name.clone());
+fn plan(command_line: &CommandLine, options: Options, local: &LocalUser) -> Result<Plan, ArgError> {
+    let given = command_line.host.as_str();
+    let host = options.host_to_connect(given, local)?;
     let port = options.port;
-    let alias = options.host_key_alias.clone();
-    let mut facts = ConnectionTokens {
-        given_host: &given,
+    let facts = ConnectionTokens {
+        given_host: given,
         host: &host,
         port,
-        user: &user,
-        host_key_alias: alias.as_deref(),
+        user: "",
+        host_key_alias: options.host_key_alias.as_deref(),
         jump: "",
         local_host: &local.host,
         local_user: &local.name,
@@ -143,32 +142,34 @@ fn plan(command_line: &CommandLine, options: Options) -> Result<Plan, ArgError> 
         home: &local.home,
         connection_hash: None,
     };
+    // What names the user cannot be made of the user's name.
+    let nobody = Tokens::of_connection(&facts).without('r');
+    let user = options.user_to_be(&local.name, &nobody, local)?;
+    let facts = ConnectionTokens { user: &user, ..facts };
     let hash = adit_keys::host::connection_hash(&facts.hash_input());
-    facts.connection_hash = Some(&hash);
-    let options = options
-        .expand(&Tokens::of_connection(&facts), &local)
-        .map_err(|failed| message(&failed.to_string()))?;
-    let server = Server { host: host.clone(), port, address: None };
+    let tokens = Tokens::of_connection(&ConnectionTokens { connection_hash: Some(&hash), ..facts });
+    let options =
+        options.clone().expand(&tokens, local).map_err(|failed| message(&failed.to_string()))?;
+    let shows = settings::level(options.log_level) >= Level::Debug1;
     Ok(Plan {
+        keep_stderr: command_line.log_file.is_none() && shows,
         options,
+        server: Server { host: host.clone(), port, address: None },
         user,
-        server,
         stdio: command_line.stdio_forward.clone(),
-        keep_stderr: command_line.log_file.is_some(),
     })
 }
 
-fn start(plan: Plan, background: Option<Background>) -> std::io::Result<ExitCode> {
+fn start(plan: Plan, local: &LocalUser, background: Option<Background>) -> io::Result<ExitCode> {
     let mut reactor = Reactor::new()?;
-    let mut interrupts = Vec::new();
-    for signal in SIGNALS {
-        let (reader, writer) = UnixStream::pair()?;
-        signal_hook::low_level::pipe::register(signal, writer)?;
-        interrupts.push(reader.try_clone()?.into());
+    let signals = Signals::watch()?;
+    let batch = plan.options.batch_mode;
+    let prompter = Terminal { batch, interrupts: signals.watchers()? };
+    for reader in signals.into_readers() {
         reactor.add_signal(reader)?;
     }
-    let prompter = Prompter { batch: plan.options.batch_mode, interrupts };
     let who = format!("{}@{}", plan.user, plan.server.host);
-    let login = Login::new(Identities::collect(&plan.options), prompter, who);
+    let identities = Identities::collect(&plan.options, local);
+    let login = Login::new(identities, Box::new(prompter), who);
     Ok(Tunnel::new(plan, login, background).run(&mut reactor))
 }

@@ -25,18 +25,23 @@ pub(crate) enum Echo {
     On,
 }
 
+/// Somebody to ask.
+pub(crate) trait Prompter {
+    /// Shows `text` and gives the line typed, without its end; nothing when nobody answers.
+    fn ask(&self, text: &str, echo: Echo) -> Option<Zeroizing<String>>;
+}
+
 /// Asks the user.
 #[derive(Debug)]
-pub(crate) struct Prompter {
+pub(crate) struct Terminal {
     /// Nobody is to be asked (`BatchMode`).
     pub(crate) batch: bool,
     /// Become readable when a signal came that ends the program.
     pub(crate) interrupts: Vec<OwnedFd>,
 }
 
-impl Prompter {
-    /// Shows `text` and gives the line typed, without its end.
-    pub(crate) fn ask(&self, text: &str, echo: Echo) -> Option<Zeroizing<String>> {
+impl Prompter for Terminal {
+    fn ask(&self, text: &str, echo: Echo) -> Option<Zeroizing<String>> {
         if self.batch {
             return None;
         }
@@ -50,7 +55,9 @@ impl Prompter {
             Err(_) => None,
         }
     }
+}
 
+impl Terminal {
     /// Asks on a terminal.
     fn ask_on(&self, mut terminal: &File, text: &str, echo: Echo) -> Option<Zeroizing<String>> {
         let _restore = (echo == Echo::Off).then(|| Hidden::new(terminal.as_fd()));
@@ -151,6 +158,7 @@ impl Askpass {
     fn ask(&self, text: &str) -> Option<Zeroizing<String>> {
         let child = Command::new(&self.program)
             .arg(text)
+            .env_remove(crate::background::MARK)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn();
@@ -207,6 +215,6 @@ mod tests {
 
     #[test]
     fn nobody_is_asked_in_batch_mode() {
-        assert_eq!(Prompter { batch: true, interrupts: Vec::new() }.ask("?", Echo::On), None);
+        assert_eq!(Terminal { batch: true, interrupts: Vec::new() }.ask("?", Echo::On), None);
     }
 }

@@ -11,12 +11,13 @@ use adit_config::Options;
 use adit_config::types::{
     AddressFamily, FingerprintHash, LogLevel, PubkeyAuthentication, StrictHostKeyChecking,
 };
-use adit_crypto::{CipherAlgorithm, KexAlgorithm, KeyAlgorithm, MacAlgorithm};
+use adit_crypto::{CipherAlgorithm, KexAlgorithm, KeyAlgorithm, MacAlgorithm, SignatureAlgorithm};
 use adit_engine::Keepalive;
 use adit_forward::{ForwardOptions, ListenOptions};
 use adit_keys::known_hosts::KnownHosts;
 use adit_reactor::{DialOptions, Family};
 use adit_transport::RekeyLimits;
+use std::net::IpAddr;
 
 pub(crate) const fn family(options: &Options) -> Family {
     match options.address_family {
@@ -60,6 +61,13 @@ pub(crate) fn host_key_policy(options: &Options) -> host_key::Policy {
             FingerprintHash::Md5 => adit_keys::fingerprint::FingerprintHash::Md5,
         },
         visual: options.visual_host_key,
+        revoked: options
+            .revoked_host_keys
+            .as_ref()
+            .filter(|file| !file.eq_ignore_ascii_case("none"))
+            .map(Into::into),
+        rsa_bits: options.required_rsa_size,
+        ca_algorithms: by_name(&options.ca_signature_algorithms, SignatureAlgorithm::from_name),
     }
 }
 
@@ -109,11 +117,13 @@ fn key_type(algorithm: KeyAlgorithm) -> &'static str {
 }
 
 pub(crate) fn login(options: &Options, user: &str) -> adit_auth::client::Config {
+    // Methods that can only ask somebody are not begun when nobody is to be asked.
+    let asks = !options.batch_mode;
     let allowed = |method: &adit_auth::Method| match method {
         adit_auth::Method::None => false,
         adit_auth::Method::Publickey => options.pubkey_authentication != PubkeyAuthentication::No,
-        adit_auth::Method::Password => options.password_authentication,
-        adit_auth::Method::KeyboardInteractive => options.kbd_interactive_authentication,
+        adit_auth::Method::Password => asks && options.password_authentication,
+        adit_auth::Method::KeyboardInteractive => asks && options.kbd_interactive_authentication,
     };
     let preferred = adit_auth::Method::list(&options.preferred_authentications.join(","));
     adit_auth::client::Config {
@@ -145,9 +155,9 @@ pub(crate) fn forward(options: &Options) -> ForwardOptions {
 }
 
 /// How the server is dialled. IPQoS has a value for tunnels: the second.
-pub(crate) fn dial(options: &Options) -> DialOptions {
+pub(crate) fn dial(options: &Options, bind_addresses: Vec<IpAddr>) -> DialOptions {
     DialOptions {
-        bind_address: options.bind_address.as_deref().and_then(|address| address.parse().ok()),
+        bind_addresses,
         bind_interface: options.bind_interface.clone(),
         keepalive: options.tcp_keep_alive,
         type_of_service: options.ip_qos.bulk.map(u32::from),

@@ -5,24 +5,29 @@
 //! Proved by: the interop tests.
 //!
 //! ```text
-//! Resolving ──► Dialling ──► LoggingIn ──► Up ──► Over
-//!     └────────────┴─────────────┴─────────────────┘
+//! Binding ──► Resolving ──► Dialling ──► Greeting ──► LoggingIn ──► Up ──► Over
+//!    └────────────┴────────────┴────────────┴────────────┴────────────────┘
 //! ```
 
 use crate::background::Background;
-use crate::host_key::{Server, Trust};
-use crate::log::{Level, debug, error, fatal, info, sanitized};
+use crate::ending::{Names, Progress, Words, explain, timed_out};
+use crate::host_key::{Policy, Server, Trust};
+use crate::host_key_update::Update;
+use crate::log::{Level, debug, error, fatal, info, sanitized, verbose};
 use crate::login::{Login, Outcome};
-use crate::{host_certificate, settings};
+use crate::{settings, signals};
 use adit_config::Options;
-use adit_crypto::SystemRandom;
-use adit_engine::{ClientConfig, Engine};
+use adit_config::types::UpdateHostKeys;
+use adit_crypto::{KeyAlgorithm, SystemRandom};
+use adit_engine::{ClientConfig, Engine, RequestId};
 use adit_forward::spec::Listen;
 use adit_forward::{ForwardSpec, Forwarder, Notice, Target, os_words};
-use adit_reactor::{Closed, Event, Handler, Key, LookupId, Millis, Pair, Reactor, Socket};
+use adit_keys::agent::SessionBind;
+use adit_reactor::{Closed, Event, Found, Handler, Key, LookupId, Millis, Pair, Reactor, Socket};
+use rustix::process::Signal;
 use std::io;
-use std::net::SocketAddr;
-use std::os::fd::AsFd;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::{AsFd, OwnedFd};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -36,10 +41,6 @@ const BETWEEN_ATTEMPTS: Millis = 1000;
 const CONNECT_TIMEOUT: u64 = 1;
 const NEXT_ATTEMPT: u64 = 2;
 
-/// Signals that end the tunnel, in the order they are registered with the loop.
-pub(crate) const SIGNALS: [i32; 3] =
-    [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT, signal_hook::consts::SIGHUP];
-
 /// What the user wants of the tunnel.
 pub(crate) struct Plan {
     pub(crate) options: Options,
@@ -47,15 +48,19 @@ pub(crate) struct Plan {
     pub(crate) server: Server,
     /// `-W`
     pub(crate) stdio: Option<Target>,
-    /// The log goes to a file, so stderr need not.
+    /// stderr shows what happens also after `-f` has gone to the background.
     pub(crate) keep_stderr: bool,
 }
 
 enum Stage {
+    /// Looks up what BindAddress means.
+    Binding(LookupId),
     Resolving(LookupId),
     Dialling(Key),
     /// Waits for the next attempt.
     Pausing,
+    /// The server has not shown its host key.
+    Greeting(Key),
     LoggingIn(Key),
     Up(Key),
     Over,
@@ -64,12 +69,18 @@ enum Stage {
 /// One run of the program.
 pub(crate) struct Tunnel {
     plan: Plan,
-    policy: crate::host_key::Policy,
+    policy: Policy,
     login: Login,
     stage: Stage,
+    progress: Progress,
     forwarder: Option<Forwarder>,
     background: Option<Background>,
+    /// Host key algorithms in force.
+    host_keys: Vec<KeyAlgorithm>,
+    /// New host keys the server is to prove.
+    update: Option<(RequestId, Update)>,
     attempts_left: u32,
+    bind_addresses: Vec<IpAddr>,
     addresses: Vec<SocketAddr>,
     exit: Option<u8>,
 }
@@ -82,8 +93,12 @@ impl Tunnel {
             plan,
             login,
             stage: Stage::Over,
+            progress: Progress::Connected,
             forwarder: None,
             background,
+            host_keys: Vec::new(),
+            update: None,
+            bind_addresses: Vec::new(),
             addresses: Vec::new(),
             exit: None,
         }
@@ -91,13 +106,7 @@ impl Tunnel {
 
     /// Runs until the end.
     pub(crate) fn run(mut self, reactor: &mut Reactor) -> ExitCode {
-        let family = settings::family(&self.plan.options);
-        let (host, port) = (&self.plan.server.host, self.plan.server.port);
-        if self.plan.options.connect_timeout > 0 {
-            let limit = Millis::from(self.plan.options.connect_timeout) * 1000;
-            reactor.set_timer(reactor.now() + limit, CONNECT_TIMEOUT);
-        }
-        self.stage = Stage::Resolving(reactor.look_up(host, port, family));
+        self.begin(reactor);
         loop {
             if let Err(failed) = reactor.turn(&mut self) {
                 fatal!("poll: {}", os_words(&failed));
@@ -110,6 +119,21 @@ impl Tunnel {
         }
     }
 
+    fn begin(&mut self, reactor: &mut Reactor) {
+        let options = &self.plan.options;
+        if options.connect_timeout > 0 {
+            let limit = Millis::from(options.connect_timeout) * 1000;
+            reactor.set_timer(reactor.now() + limit, CONNECT_TIMEOUT);
+        }
+        match &options.bind_address {
+            Some(name) => {
+                let lookup = reactor.look_up(name, 0, settings::family(options));
+                self.stage = Stage::Binding(lookup);
+            }
+            None => self.resolve(reactor),
+        }
+    }
+
     /// Remembers the first reason to end.
     fn end(&mut self, code: u8) {
         self.stage = Stage::Over;
@@ -119,12 +143,18 @@ impl Tunnel {
     /// Says goodbye to the server first, where there is one.
     fn leave(&mut self, reactor: &mut Reactor, code: u8) {
         match self.stage {
-            Stage::LoggingIn(session) | Stage::Up(session) => {
+            Stage::Greeting(session) | Stage::LoggingIn(session) | Stage::Up(session) => {
                 reactor.close_session(session, "disconnected by user");
             }
             _ => {}
         }
         self.end(code);
+    }
+
+    fn say(words: Words) {
+        for (level, line) in words {
+            crate::log::write(level, format_args!("{line}"));
+        }
     }
 
     /// `host port 22`, by address where one is known, as ssh names its peer.
@@ -146,7 +176,7 @@ impl Handler for Tunnel {
             Some(Event::Resolved { lookup, found }) => self.resolved(reactor, lookup, found),
             Some(Event::Dialled { result, .. }) => self.dialled(reactor, result),
             Some(Event::Ssh { session, event }) => self.ssh(reactor, session, event),
-            Some(Event::Closed { session, closed }) => self.closed(session, &closed),
+            Some(Event::Closed { closed, .. }) => self.closed(&closed),
             Some(Event::Timer(CONNECT_TIMEOUT)) => self.connect_timeout(reactor),
             Some(Event::Timer(NEXT_ATTEMPT)) => self.dial(reactor),
             Some(Event::Signal(number)) => self.signalled(reactor, number),
@@ -158,17 +188,38 @@ impl Handler for Tunnel {
 
 /// Reaching the server.
 impl Tunnel {
-    fn resolved(&mut self, reactor: &mut Reactor, lookup: LookupId, found: adit_reactor::Found) {
-        if !matches!(self.stage, Stage::Resolving(wanted) if wanted == lookup) {
-            return;
+    fn resolve(&mut self, reactor: &mut Reactor) {
+        let Server { host, port, .. } = &self.plan.server;
+        let lookup = reactor.look_up(host, *port, settings::family(&self.plan.options));
+        self.stage = Stage::Resolving(lookup);
+    }
+
+    fn resolved(&mut self, reactor: &mut Reactor, lookup: LookupId, found: Found) {
+        match self.stage {
+            Stage::Binding(wanted) if wanted == lookup => self.bind(reactor, found),
+            Stage::Resolving(wanted) if wanted == lookup => match found {
+                Ok(addresses) => {
+                    self.addresses = addresses;
+                    self.dial(reactor);
+                }
+                Err(words) => {
+                    error!("ssh: Could not resolve hostname {}: {words}", self.plan.server.host);
+                    self.end(FAILURE);
+                }
+            },
+            _ => {}
         }
+    }
+
+    fn bind(&mut self, reactor: &mut Reactor, found: Found) {
         match found {
             Ok(addresses) => {
-                self.addresses = addresses;
-                self.dial(reactor);
+                self.bind_addresses = addresses.iter().map(SocketAddr::ip).collect();
+                self.resolve(reactor);
             }
             Err(words) => {
-                error!("ssh: Could not resolve hostname {}: {words}", self.plan.server.host);
+                let name = self.plan.options.bind_address.as_deref().unwrap_or_default();
+                error!("getaddrinfo: {name}: {words}");
                 self.end(FAILURE);
             }
         }
@@ -184,7 +235,8 @@ impl Tunnel {
                 address.port()
             );
         }
-        let dial = reactor.dial(self.addresses.clone(), settings::dial(&self.plan.options));
+        let options = settings::dial(&self.plan.options, self.bind_addresses.clone());
+        let dial = reactor.dial(self.addresses.clone(), options);
         self.stage = Stage::Dialling(dial);
     }
 
@@ -214,15 +266,17 @@ impl Tunnel {
         let known = name.and_then(|name| self.policy.known(name));
         let mut login = settings::login(&self.plan.options, &self.plan.user);
         login.eager_key = self.login.identities.first_is_ready();
+        let transport = settings::transport(&self.plan.options, known.as_ref());
+        self.host_keys.clone_from(&transport.host_key);
         let config = ClientConfig {
-            transport: Arc::new(settings::transport(&self.plan.options, known.as_ref())),
+            transport: Arc::new(transport),
             login,
             connection: adit_connection::Config::new(adit_connection::Side::Client),
             keepalive: settings::keepalive(&self.plan.options),
         };
         let engine = Engine::client(config, Box::new(SystemRandom::new()), reactor.now());
         match reactor.add_session_over(stream, engine) {
-            Ok(session) => self.stage = Stage::LoggingIn(session),
+            Ok(session) => self.stage = Stage::Greeting(session),
             Err(failed) => {
                 fatal!("ssh: connect to host {}: {}", self.peer(), os_words(&failed));
                 self.end(FAILURE);
@@ -230,20 +284,20 @@ impl Tunnel {
         }
     }
 
+    /// From the host key on it is for the user to take his time.
     fn connect_timeout(&mut self, reactor: &mut Reactor) {
+        let server = &self.plan.server;
         match &self.stage {
-            Stage::Up(_) | Stage::Over => return,
-            Stage::LoggingIn(_) => error!("Connection timed out during login to {}", self.peer()),
-            Stage::Dialling(dial) => {
-                reactor.hang_up(*dial);
-                let server = &self.plan.server;
+            Stage::LoggingIn(_) | Stage::Up(_) | Stage::Over => return,
+            Stage::Greeting(_) => Self::say(timed_out(self.progress, &self.peer())),
+            stage => {
+                if let Stage::Dialling(dial) = stage {
+                    reactor.hang_up(*dial);
+                }
                 error!(
                     "ssh: connect to host {} port {}: Connection timed out",
                     server.host, server.port
                 );
-            }
-            Stage::Resolving(_) | Stage::Pausing => {
-                error!("ssh: connect to host {}: Connection timed out", self.plan.server.host);
             }
         }
         self.leave(reactor, FAILURE);
@@ -258,6 +312,7 @@ impl Tunnel {
             Ssh::Preface(line) => {
                 debug!("kex_exchange_identification: banner line: {}", sanitized(&line))
             }
+            Ssh::Identified => self.identified(reactor, session),
             Ssh::HostKey => self.host_key(reactor, session),
             Ssh::KeysExchanged { first } => self.keys_exchanged(reactor, session, first),
             Ssh::Login(ask) => self.asked(reactor, session, ask),
@@ -274,6 +329,10 @@ impl Tunnel {
                 );
                 error!("Disconnected from {}", self.peer());
             }
+            Ssh::HostKeys(list) => self.host_keys_named(reactor, session, &list),
+            Ssh::Reply { request, outcome } => {
+                self.host_keys_proved(reactor, session, request, &outcome)
+            }
             Ssh::Open { channel, .. } => {
                 if let Some(engine) = reactor.engine(session) {
                     let reason = adit_engine::open_failure::ADMINISTRATIVELY_PROHIBITED;
@@ -284,36 +343,66 @@ impl Tunnel {
         }
     }
 
+    fn identified(&mut self, reactor: &mut Reactor, session: Key) {
+        self.progress = Progress::Identified;
+        let line = reactor.engine(session).and_then(|engine| engine.peer_identification());
+        debug!("Remote protocol identification {}", sanitized(line.unwrap_or_default()));
+    }
+
     fn host_key(&mut self, reactor: &mut Reactor, session: Key) {
+        self.stage = Stage::LoggingIn(session);
         let Some(blob) = reactor.engine(session).map(|engine| engine.host_key().to_vec()) else {
             return;
         };
-        debug!("Server host key: {}", crate::identity::describe(&blob));
-        let prompter = &self.login.prompter;
-        self.login.trust = host_certificate::check(&self.policy, &self.plan, &blob, prompter);
-        if self.login.trust == Trust::Refused {
-            error!("Host key verification failed.");
+        let trust = self.policy.judge(&self.plan.server, &blob, &*self.login.prompter);
+        self.login.trust = trust;
+        match trust {
+            Trust::Known => {}
+            Trust::Full => {
+                debug!("hostkey not known or explicitly trusted: disabling UpdateHostkeys")
+            }
+            Trust::Crippled => self.cripple(reactor),
+            Trust::Refused => error!("Host key verification failed."),
         }
-        if self.login.trust == Trust::Crippled && self.plan.has_forwards() {
-            self.disable_forwards(reactor);
-        }
-        reactor.judge_host_key(session, self.login.trust != Trust::Refused && self.exit.is_none());
+        reactor.judge_host_key(session, trust != Trust::Refused && self.exit.is_none());
     }
 
     /// Whoever shows the wrong key might be in the middle.
-    fn disable_forwards(&mut self, reactor: &mut Reactor) {
-        error!("Port forwarding is disabled to avoid man-in-the-middle attacks.");
-        if self.plan.options.exit_on_forward_failure {
-            fatal!("Error: forwarding disabled due to host key check failure");
-            return self.leave(reactor, FAILURE);
+    fn cripple(&mut self, reactor: &mut Reactor) {
+        let options = &mut self.plan.options;
+        let forwards = [
+            &mut options.local_forwards,
+            &mut options.remote_forwards,
+            &mut options.dynamic_forwards,
+        ];
+        let cancelled = [
+            ("Password authentication", options.password_authentication),
+            ("Keyboard-interactive authentication", options.kbd_interactive_authentication),
+            ("Port forwarding", forwards.iter().any(|forwards| !forwards.is_empty())),
+        ];
+        for (what, _) in cancelled.iter().filter(|(_, cancelled)| *cancelled) {
+            error!("{what} is disabled to avoid man-in-the-middle attacks.");
         }
-        self.plan.options.local_forwards.clear();
-        self.plan.options.remote_forwards.clear();
-        self.plan.options.dynamic_forwards.clear();
+        forwards.into_iter().for_each(Vec::clear);
+        if options.update_host_keys != UpdateHostKeys::No {
+            error!("UpdateHostkeys is disabled because the host key is not trusted.");
+        }
+        if options.exit_on_forward_failure && cancelled.iter().any(|(_, cancelled)| *cancelled) {
+            fatal!("Error: forwarding disabled due to host key check failure");
+            self.leave(reactor, FAILURE);
+        }
     }
 
-    fn keys_exchanged(&self, reactor: &mut Reactor, session: Key, first: bool) {
+    fn keys_exchanged(&mut self, reactor: &mut Reactor, session: Key, first: bool) {
         let Some(engine) = reactor.engine(session) else { return };
+        if first {
+            self.login.identities.begin(&SessionBind {
+                host_key: engine.host_key(),
+                session_id: engine.session_id().unwrap_or_default(),
+                signature: engine.host_key_signature(),
+                is_forwarding: false,
+            });
+        }
         let Some(negotiated) = engine.negotiated() else { return };
         if crate::log::enabled(Level::Debug1) {
             debug!("kex: algorithm: {}", negotiated.kex.name());
@@ -343,14 +432,13 @@ impl Tunnel {
             Some(Outcome::In(method)) => {
                 let server = &self.plan.server;
                 let address = server.address.map(|address| address.ip().to_canonical().to_string());
-                let text = format!(
+                verbose!(
                     "Authenticated to {} ([{}]:{}) using \"{}\".",
                     server.host,
                     address.unwrap_or_default(),
                     server.port,
                     method.name()
                 );
-                crate::log::write(Level::Verbose, format_args!("{text}"));
             }
             Some(Outcome::Denied(methods)) => {
                 fatal!("{}: Permission denied ({methods}).", self.login.who);
@@ -362,6 +450,7 @@ impl Tunnel {
 
     fn established(&mut self, reactor: &mut Reactor, session: Key) {
         self.stage = Stage::Up(session);
+        self.progress = Progress::Up;
         if let Some(engine) = reactor.engine(session) {
             // Others do not know the request, and a few end the connection over it.
             if engine.peer_identification().is_some_and(|line| contains(line, b"OpenSSH")) {
@@ -409,16 +498,8 @@ impl Tunnel {
     }
 
     fn start_stdio(&mut self, reactor: &mut Reactor, target: &Target) {
-        let ends = || {
-            let input = io::stdin().as_fd().try_clone_to_owned()?;
-            Pair::new(input, io::stdout().as_fd().try_clone_to_owned()?)
-        };
-        let stream = ends().and_then(|pair| {
-            // Whoever reads our stdout must see it end when the stream does.
-            let null = std::fs::File::options().read(true).write(true).open("/dev/null")?;
-            rustix::stdio::dup2_stdout(&null)?;
-            reactor.add_socket(Socket::Pair(pair))
-        });
+        let stream = standard_streams(self.plan.options.stdin_null)
+            .and_then(|pair| reactor.add_socket(Socket::Pair(pair)));
         match (stream, &mut self.forwarder) {
             (Ok(stream), Some(forwarder)) => forwarder.stdio(reactor, stream, target),
             _ => {
@@ -531,60 +612,75 @@ impl Tunnel {
 
 /// The end.
 impl Tunnel {
-    fn closed(&mut self, session: Key, closed: &Closed) {
-        let up = matches!(self.stage, Stage::Up(own) if own == session);
+    fn closed(&mut self, closed: &Closed) {
         if self.exit.is_none() {
-            self.explain(closed, up);
+            let names = Names { host: &self.plan.server.host, peer: &self.peer() };
+            Self::say(explain(closed, self.progress, names));
         }
         self.end(FAILURE);
     }
 
-    fn explain(&self, closed: &Closed, up: bool) {
-        use adit_engine::Error as Engine;
-        use adit_transport::Error as Transport;
-        let host = &self.plan.server.host;
-        match closed {
-            Closed::Engine(Engine::Timeout) => error!("Timeout, server {host} not responding."),
-            Closed::Engine(Engine::Transport(Transport::PeerIncompatible(incompatible))) => {
-                fatal!("Unable to negotiate with {}: {incompatible}", self.peer());
-            }
-            // The disconnect and the refused key have been reported already.
-            Closed::Engine(Engine::Transport(
-                Transport::Disconnected { .. } | Transport::HostKeyRejected | Transport::Closed,
-            )) => {}
-            Closed::Engine(failed) => fatal!("Connection to {}: {failed}", self.peer()),
-            Closed::EndOfStream if up => info!("Connection to {host} closed by remote host."),
-            Closed::EndOfStream => {
-                error!("kex_exchange_identification: Connection closed by remote host");
-                error!("Connection closed by {}", self.peer());
-            }
-            Closed::Link(failed) if up => {
-                error!("Read from remote host {host}: {}", os_words(failed));
-                info!("Connection to {host} closed by remote host.");
-            }
-            Closed::Link(failed) => {
-                error!("kex_exchange_identification: read: {}", os_words(failed));
-                error!("Connection reset by {}", self.peer());
-            }
-            Closed::Here => {}
-        }
-    }
-
+    /// A tunnel that stands ends in good order when it is told to; one that does not has failed.
     fn signalled(&mut self, reactor: &mut Reactor, number: usize) {
-        let signal = SIGNALS.get(number).copied().unwrap_or_default();
-        debug!("Killed by signal {signal}.");
-        let orderly = signal == signal_hook::consts::SIGTERM;
+        let Some(signal) = signals::ENDING.get(number) else { return };
+        verbose!("Killed by signal {}.", signal.as_raw());
+        let orderly = *signal == Signal::TERM && self.progress == Progress::Up;
         self.leave(reactor, if orderly { 0 } else { FAILURE });
     }
 }
 
-impl Plan {
-    fn has_forwards(&self) -> bool {
-        let options = &self.options;
-        !(options.local_forwards.is_empty()
-            && options.remote_forwards.is_empty()
-            && options.dynamic_forwards.is_empty())
+/// UpdateHostKeys.
+impl Tunnel {
+    fn host_keys_named(&mut self, reactor: &mut Reactor, session: Key, list: &[u8]) {
+        let mode = self.plan.options.update_host_keys;
+        let in_vain = mode == UpdateHostKeys::Ask && self.plan.options.batch_mode;
+        if mode == UpdateHostKeys::No || in_vain || self.login.trust != Trust::Known {
+            return;
+        }
+        let Some(name) = self.policy.host_name(&self.plan.server) else { return };
+        let Some(update) = Update::of(list, name, &self.policy, &self.host_keys) else { return };
+        if update.new.is_empty() {
+            return self.write_host_keys(&update);
+        }
+        let keys: Vec<&[u8]> = update.new.iter().map(Vec::as_slice).collect();
+        let asked = reactor.engine(session).map(|engine| engine.prove_host_keys(&keys));
+        self.update = asked.and_then(Result::ok).map(|request| (request, update));
     }
+
+    fn host_keys_proved(
+        &mut self,
+        reactor: &mut Reactor,
+        session: Key,
+        request: RequestId,
+        outcome: &adit_engine::Outcome,
+    ) {
+        let Some((_, update)) = self.update.take_if(|(asked, _)| *asked == request) else { return };
+        let adit_engine::Outcome::Done(signatures) = outcome else {
+            return error!("Server failed to confirm ownership of private host keys");
+        };
+        let session_id = reactor.engine(session).and_then(|engine| engine.session_id());
+        if update.is_proved(signatures, session_id.unwrap_or_default()) {
+            self.write_host_keys(&update);
+        }
+    }
+
+    fn write_host_keys(&self, update: &Update) {
+        let asks = self.plan.options.update_host_keys == UpdateHostKeys::Ask;
+        update.write(&self.policy, asks, &*self.login.prompter);
+    }
+}
+
+/// Standard input, or nothing in its place, and standard output, which is ours alone from now on: whoever reads
+/// it must see it end when the stream does.
+fn standard_streams(no_input: bool) -> io::Result<Pair> {
+    let null = std::fs::File::options().read(true).write(true).open("/dev/null")?;
+    let input = match no_input {
+        true => OwnedFd::from(null.try_clone()?),
+        false => io::stdin().as_fd().try_clone_to_owned()?,
+    };
+    let output = io::stdout().as_fd().try_clone_to_owned()?;
+    rustix::stdio::dup2_stdout(&null)?;
+    Pair::new(input, output)
 }
 
 /// RFC 4254 §5.1, in ssh's words.

@@ -134,6 +134,13 @@ impl<'a> Tokens<'a> {
         self
     }
 
+    /// One less.
+    #[must_use]
+    pub fn without(mut self, token: char) -> Self {
+        self.values.retain(|(letter, _)| *letter != token);
+        self
+    }
+
     /// Replaces tokens and variables.
     ///
     /// # Errors

@@ -330,6 +330,17 @@ impl Connection {
     }
 }
 
+/// What a server signs with a host key to prove that it holds it. OpenSSH PROTOCOL §2.5.
+///
+/// `string "hostkeys-prove-00@openssh.com" · string session identifier · string key blob`
+pub fn host_key_proof(session_id: &[u8], key: &[u8]) -> Vec<u8> {
+    let mut message = Vec::new();
+    name::HOSTKEYS_PROVE.encode(&mut message);
+    session_id.encode(&mut message);
+    key.encode(&mut message);
+    message
+}
+
 /// The keys of an [`Event::HostKeys`] or [`Event::HostKeysProve`], or the signatures of the answer to the latter.
 pub fn host_keys(list: &[u8]) -> impl Iterator<Item = Result<&[u8], DecodeError>> {
     let mut reader = Reader::new(list);

@@ -56,7 +56,7 @@ pub use connection::{Config, Connection, Side};
 pub use data::{Blocked, Sendable};
 pub use event::{Event, OpenFailure, Outcome};
 pub use forward::Forward;
-pub use global::{Answer, ReplyToken, RequestError, RequestId, host_keys};
+pub use global::{Answer, ReplyToken, RequestError, RequestId, host_key_proof, host_keys};
 pub use id::{Channel, LocalChannel, PeerChannel};
 pub use open::{Open, OpenError};
 pub use request::{ChannelRequestId, Request};

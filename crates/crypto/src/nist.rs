@@ -168,3 +168,59 @@ fn verify_digest<C: Nist>(point: &[u8], digest: &[u8], r_s: &[u8]) -> Option<()>
     let digest = bits2field::<C>(digest).ok()?;
     verify_prehashed(&key.to_projective(), &digest, &signature).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::collections::BTreeSet;
+
+    use super::*;
+    use crate::SystemRandom;
+
+    /// Two signatures with one nonce give the key away, and so do a few hundred whose nonces share some bits.
+    #[test]
+    fn nonces_hang_on_key_digest_and_fresh_bytes_in_all_their_bytes() {
+        for curve in Curve::ALL.iter().copied() {
+            let keys = [
+                Scalar::generate(curve, &mut SystemRandom::new()),
+                Scalar::generate(curve, &mut SystemRandom::new()),
+            ];
+            let mut nonces = Vec::<Vec<u8>>::new();
+            for key in &keys {
+                for digest in [[1; 32], [2; 32]] {
+                    for fresh in [[3; 32], [4; 32]] {
+                        let nonce = key.nonce(&digest, &fresh);
+                        assert_eq!(nonce.bytes, key.nonce(&digest, &fresh).bytes);
+                        nonces.push(nonce.bytes.to_vec());
+                    }
+                }
+            }
+            for at in 0..curve.scalar_len() {
+                let values: BTreeSet<u8> = nonces.iter().map(|nonce| nonce[at]).collect();
+                assert!(values.len() > 1, "byte {at} of {curve:?} is the same in all");
+            }
+            assert_eq!(nonces.iter().collect::<BTreeSet<_>>().len(), nonces.len());
+        }
+    }
+
+    #[test]
+    fn the_second_block_of_a_long_nonce_is_another() {
+        let key = Scalar::generate(Curve::Nistp521, &mut SystemRandom::new());
+        let repeats = |fresh: u8| {
+            let nonce = key.nonce(&[0; 64], &[fresh; 32]);
+            nonce.bytes[1] == nonce.bytes[65]
+        };
+        assert!((0..8).any(|fresh| !repeats(fresh)));
+    }
+
+    #[test]
+    fn scalars_out_of_range_are_none() {
+        for curve in Curve::ALL.iter().copied() {
+            let len = curve.scalar_len();
+            for bad in [&[][..], &[0], &vec![0xff; len], &vec![1; len + 1]] {
+                assert!(Scalar::from_magnitude(curve, bad).is_none());
+            }
+            let one = Scalar::from_magnitude(curve, &[1]).unwrap();
+            assert_eq!(one.point().len(), curve.point_len());
+        }
+    }
+}

@@ -18,7 +18,7 @@ pub trait Random {
     fn fill(&mut self, out: &mut [u8]);
 }
 
-/// The operating system's generator, read in pieces of [`BUFFER`] bytes.
+/// The operating system's generator, read 512 bytes at a time.
 ///
 /// Every packet needs 4 to 19 bytes of padding. Reading the buffer ahead makes that one system call
 /// per some fifty packets, and no generator of our own has to be trusted or re-seeded after a fork:

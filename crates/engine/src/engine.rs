@@ -7,7 +7,7 @@
 use crate::batch::{Batch, Blocked};
 use crate::config::{ClientConfig, ServerConfig};
 use crate::error::Error;
-use crate::event::Event;
+use crate::event::{Event, Outcome};
 use crate::keepalive::{Due, Silence};
 use crate::login::Login;
 use crate::round_trip::{Question, RoundTrip};
@@ -224,6 +224,7 @@ impl Engine {
         match incoming {
             Incoming::Packet(span) => self.packet(span, rx),
             Incoming::Banner(span) => Ok(Some(Event::Preface(rx.bytes(span).to_vec()))),
+            Incoming::Identified => Ok(Some(Event::Identified)),
             Incoming::HostKey => Ok(Some(Event::HostKey)),
             Incoming::KexDone { first } => {
                 if first {
@@ -316,7 +317,10 @@ impl Engine {
                 if self.silence.answered(request) || self.answered(Question::Keepalive(request)) {
                     return None;
                 }
-                Event::Reply { request, outcome }
+                Event::Reply {
+                    request,
+                    outcome: Outcome::read(outcome, |offset, len| rx.bytes(within(offset, len))),
+                }
             }
             Inner::ForwardRequested { token, forward } => {
                 Event::ForwardRequested { token, forward }
@@ -518,6 +522,11 @@ impl Engine {
     /// The server's host key or certificate blob, once it was shown.
     pub fn host_key(&self) -> &[u8] {
         self.transport.host_key()
+    }
+
+    /// The host key's signature of the session identifier, as a client saw it. RFC 4253 §8.
+    pub fn host_key_signature(&self) -> &[u8] {
+        self.transport.host_key_signature()
     }
 
     /// The session identifier, once there is one. RFC 4253 §7.2.

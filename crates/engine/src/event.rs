@@ -6,17 +6,49 @@
 
 use adit_buf::Span;
 use adit_connection::{
-    Channel, ChannelRequestId, Forward, Open, OpenFailure, Outcome, ReplyToken, Request, RequestId,
+    Channel, ChannelRequestId, Forward, Open, OpenFailure, ReplyToken, Request, RequestId,
 };
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
+
+/// What became of a global request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// REQUEST_FAILURE. For a keepalive as good as success.
+    Refused,
+    /// The peer listens on this port, the one asked for or the one allocated; 0 for a path.
+    Listening {
+        /// The port.
+        port: u32,
+    },
+    /// REQUEST_SUCCESS with what the request's answer carries.
+    Done(Vec<u8>),
+}
+
+impl Outcome {
+    /// Takes the answer out of the receive buffer; answers that carry anything are rare and small.
+    pub(crate) fn read<'rx>(
+        outcome: adit_connection::Outcome,
+        bytes: impl FnOnce(usize, usize) -> &'rx [u8],
+    ) -> Self {
+        match outcome {
+            adit_connection::Outcome::Refused => Self::Refused,
+            adit_connection::Outcome::Listening { port } => Self::Listening { port },
+            adit_connection::Outcome::Done { offset, len } => {
+                Self::Done(bytes(offset, len).to_vec())
+            }
+        }
+    }
+}
 
 /// Something happened, or the driver is asked something.
 #[derive(Debug)]
 pub enum Event {
     /// A line the server sent before its identification. RFC 4253 §4.2.
     Preface(Vec<u8>),
+    /// The peer identified itself: [`Engine::peer_identification`](crate::Engine::peer_identification). RFC 4253 §4.2.
+    Identified,
     /// The server proved to hold [`Engine::host_key`](crate::Engine::host_key): nothing goes on before
     /// [`Engine::accept_host_key`](crate::Engine::accept_host_key) or
     /// [`Engine::reject_host_key`](crate::Engine::reject_host_key).

@@ -17,13 +17,13 @@ fn recorded(arrange: &impl Fn(Config) -> Config) -> Vec<u8> {
     let client = client_config(arrange(client_transport()));
     let mut pair = Pair::new(client, server_config(arrange(server_transport())));
     pair.up.keep();
-    pair.client.reaction = Some(|end, seen| {
+    pair.client.reaction = Some(Box::new(|end, seen| {
         if *seen == Seen::Established {
             let channel = end.open(&Open::direct_tcpip("db", 1, "127.0.0.1", 2));
             end.send(channel, SENT);
             end.send_eof(channel);
         }
-    });
+    }));
     pair.run();
     pair.up.kept().into()
 }

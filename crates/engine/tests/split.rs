@@ -5,7 +5,7 @@ use adit_engine::{ClientConfig, Forward, Open, ServerConfig};
 use adit_testkit::keys::{client_config, client_transport, server_config, server_transport};
 use adit_testkit::{End, FixedRng, Hospitality, Manners, Pair, Pieces, Seen};
 use adit_transport::Config;
-use proptest::prelude::{prop_assert, proptest};
+use proptest::prelude::{ProptestConfig, prop_assert, proptest};
 use std::sync::LazyLock;
 
 const CIPHERS: [CipherAlgorithm; 3] =
@@ -20,7 +20,7 @@ fn configs(cipher: CipherAlgorithm) -> (ClientConfig, ServerConfig) {
 /// A client that sends, exchanges keys half way, and asks for a forward.
 fn client(cipher: CipherAlgorithm) -> End {
     let mut end = End::client(configs(cipher).0, Manners::default(), 11);
-    end.reaction = Some(|end, seen| match seen {
+    end.reaction = Some(Box::new(|end, seen| match seen {
         Seen::Established => {
             let channel = end.open(&Open::direct_tcpip("db", 1, "127.0.0.1", 2));
             end.send(channel, &[0xaa; 90_000]);
@@ -35,7 +35,7 @@ fn client(cipher: CipherAlgorithm) -> End {
         }
         Seen::Eof(channel) => end.close(*channel),
         _ => {}
-    });
+    }));
     end
 }
 
@@ -43,7 +43,7 @@ fn client(cipher: CipherAlgorithm) -> End {
 fn server(cipher: CipherAlgorithm) -> End {
     let manners = Manners { hospitality: Hospitality::Echo, ..Manners::default() };
     let mut end = End::server(configs(cipher).1, manners, 12);
-    end.reaction = Some(|end, seen| match seen {
+    end.reaction = Some(Box::new(|end, seen| match seen {
         Seen::ForwardRequested(_) => {
             let open = Open::forwarded_tcpip("localhost", 40_000, "10.0.0.1", 5);
             let channel = end.open(&open);
@@ -52,7 +52,7 @@ fn server(cipher: CipherAlgorithm) -> End {
         }
         Seen::Closed { channel, .. } => end.close(*channel),
         _ => {}
-    });
+    }));
     end
 }
 
@@ -91,7 +91,7 @@ fn replay(mut end: End, bytes: &[u8], mut pieces: Pieces) -> (Vec<u8>, Vec<Seen>
     let mut said = end.take_output();
     let mut rest = bytes;
     while !rest.is_empty() {
-        let (piece, after) = rest.split_at(pieces.next().min(rest.len()));
+        let (piece, after) = rest.split_at(pieces.size().min(rest.len()));
         end.receive(piece);
         said.extend(end.take_output());
         rest = after;
@@ -109,19 +109,21 @@ fn same_in(pieces: &Pieces, which: usize) -> bool {
 
 #[test]
 fn all_at_once_is_the_same_as_a_conversation() {
-    for which in 0..CIPHERS.len() {
-        assert!(same_in(&Pieces::Whole, which), "{:?}", CIPHERS[which]);
+    for (which, cipher) in CIPHERS.iter().enumerate() {
+        assert!(same_in(&Pieces::Whole, which), "{cipher:?}");
     }
 }
 
 #[test]
 fn one_byte_at_a_time_is_the_same() {
-    for which in 0..CIPHERS.len() {
-        assert!(same_in(&Pieces::Of(1), which), "{:?}", CIPHERS[which]);
+    for (which, cipher) in CIPHERS.iter().enumerate() {
+        assert!(same_in(&Pieces::Of(1), which), "{cipher:?}");
     }
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn any_split_is_the_same(seed: u64, most in 1..70_000_usize, which in 0..CIPHERS.len()) {
         prop_assert!(same_in(&Pieces::UpTo(most, FixedRng::new(seed)), which));

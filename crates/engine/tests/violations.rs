@@ -245,17 +245,15 @@ mod under_keys {
 
     #[test]
     fn a_peer_must_not_speak_the_lines_of_the_other_role() {
-        let cases: [(fn() -> End, &[u8]); 2] =
-            [(script::client, &[5, 50, 61]), (script::server, &[6, 7, 51, 52, 53, 60])];
-        for (us, numbers) in cases {
-            for number in numbers {
-                let mut script = Script::at_login(us());
-                script.sends_payload(&[*number, 0, 0, 0, 0]);
-                let name = adit_wire::number::name(*number);
-                let words = format!("{name} message ({number}) not allowed before login");
-                script.expects_disconnect(2, &words);
-            }
-        }
+        let refuses = |us: fn() -> End, number| {
+            let mut script = Script::at_login(us());
+            script.sends_payload(&[number, 0, 0, 0, 0]);
+            let name = adit_wire::number::name(number);
+            let words = format!("{name} message ({number}) not allowed before login");
+            script.expects_disconnect(2, &words);
+        };
+        [5, 50, 61].into_iter().for_each(|number| refuses(script::client, number));
+        [6, 7, 51, 52, 53, 60].into_iter().for_each(|number| refuses(script::server, number));
     }
 
     #[test]

@@ -281,6 +281,17 @@ mod tests {
         }
     }
 
+    /// Certificates that were not numbered all have the number zero.
+    #[test]
+    fn the_serial_zero_revokes_nothing() {
+        let mut krl = fs::read(testdata("revoked/range.krl")).unwrap();
+        let first = krl.windows(8).rposition(|number| number == 40_u64.to_be_bytes()).unwrap();
+        krl[first + 7] = 0;
+        let list = RevokedKeys::parse(&krl).unwrap();
+        assert!(list.is_revoked(&key("certificate/user-cert")));
+        assert!(!list.is_revoked(&key("certificate/host-cert")));
+    }
+
     #[test]
     fn a_plain_list_revokes_its_keys_and_what_they_signed() {
         let line = |name: &str| fs::read_to_string(testdata(&format!("{name}.pub"))).unwrap();

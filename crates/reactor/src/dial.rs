@@ -17,8 +17,8 @@ pub(crate) const STAGGER: u64 = 250;
 /// What is set on a TCP socket before and after it connects.
 #[derive(Clone, Debug, Default)]
 pub struct DialOptions {
-    /// Local address to connect from (`BindAddress`).
-    pub bind_address: Option<IpAddr>,
+    /// Local addresses to connect from (`BindAddress`), the first of the family in question; any when there are none.
+    pub bind_addresses: Vec<IpAddr>,
     /// Network interface to connect through (`BindInterface`).
     pub bind_interface: Option<String>,
     /// Probe idle connections (`TCPKeepAlive`).
@@ -74,8 +74,11 @@ fn interleaved(addresses: Vec<SocketAddr>) -> VecDeque<SocketAddr> {
 pub(crate) fn connect(address: SocketAddr, options: &DialOptions) -> io::Result<TcpStream> {
     let socket = RawSocket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_nonblocking(true)?;
-    if let Some(bind) = options.bind_address {
-        socket.bind(&SocketAddr::new(bind, 0).into())?;
+    if !options.bind_addresses.is_empty() {
+        let mut bind = options.bind_addresses.iter();
+        let bind = bind.find(|bind| bind.is_ipv4() == address.is_ipv4());
+        let bind = bind.ok_or(io::ErrorKind::AddrNotAvailable)?;
+        socket.bind(&SocketAddr::new(*bind, 0).into())?;
     }
     if let Some(interface) = &options.bind_interface {
         socket.bind_device(Some(interface.as_bytes()))?;
@@ -114,9 +117,16 @@ mod tests {
     }
 
     #[test]
-    fn a_bind_address_of_another_family_is_refused() {
-        let options =
-            DialOptions { bind_address: Some("::1".parse().unwrap()), ..DialOptions::default() };
-        assert!(connect("127.0.0.1:9".parse().unwrap(), &options).is_err());
+    fn a_bind_address_of_the_same_family_is_used_and_another_refused() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let bound = |addresses: &[&str]| DialOptions {
+            bind_addresses: addresses.iter().map(|text| text.parse().unwrap()).collect(),
+            ..DialOptions::default()
+        };
+        let to = listener.local_addr().unwrap();
+        let stream = connect(to, &bound(&["::1", "127.0.0.9"])).unwrap();
+        assert_eq!(stream.local_addr().unwrap().ip().to_string(), "127.0.0.9");
+        let refused = connect(to, &bound(&["::1"])).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::AddrNotAvailable);
     }
 }

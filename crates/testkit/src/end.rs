@@ -14,12 +14,12 @@ use adit_engine::{
 };
 use adit_transport::Role;
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
 
 /// What an application does beyond its manners, event by event.
-pub type Reaction = fn(&mut End, &Seen);
+pub type Reaction = Box<dyn FnMut(&mut End, &Seen)>;
 
 /// One end.
-#[derive(Debug)]
 pub struct End {
     /// Which side it is.
     pub role: Role,
@@ -39,6 +39,13 @@ pub struct End {
     pub tokens: VecDeque<ReplyToken>,
     /// What it does beyond that.
     pub reaction: Option<Reaction>,
+    failed: Option<Error>,
+}
+
+impl fmt::Debug for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("End").field("role", &self.role).field("seen", &self.seen).finish()
+    }
 }
 
 /// The making of ends.
@@ -66,6 +73,7 @@ impl End {
             flows: BTreeMap::new(),
             tokens: VecDeque::new(),
             reaction: None,
+            failed: None,
         };
         end.engine.start(&mut end.tx);
         end
@@ -89,15 +97,13 @@ impl End {
                     let (seen, token) = Seen::new(event, &self.rx);
                     self.happened(&seen, token);
                     self.seen.push(seen.clone());
-                    if let Some(reaction) = self.reaction {
-                        reaction(self, &seen);
-                    }
+                    self.react(&seen);
                     self.settle();
                 }
                 Err(error) => {
                     let again = self.engine.next_event(&mut self.rx, &mut self.tx);
                     assert_eq!(again.err().as_ref(), Some(&error), "an error is repeated");
-                    self.seen.push(Seen::Failed(error));
+                    self.fail(error);
                 }
             }
         }
@@ -108,7 +114,7 @@ impl End {
         self.engine.set_now(now);
         if self.error().is_none() && self.engine.next_deadline().is_some_and(|due| due <= now) {
             if let Err(error) = self.engine.handle_timeout(now, &mut self.tx) {
-                self.seen.push(Seen::Failed(error));
+                self.fail(error);
             }
             self.settle();
         }
@@ -146,6 +152,18 @@ impl End {
             flow.eof_sent = true;
             self.engine.send_eof(channel);
         }
+    }
+
+    fn react(&mut self, seen: &Seen) {
+        if let Some(mut reaction) = self.reaction.take() {
+            reaction(self, seen);
+            self.reaction = Some(reaction);
+        }
+    }
+
+    fn fail(&mut self, error: Error) {
+        self.failed = Some(error.clone());
+        self.seen.push(Seen::Failed(error));
     }
 
     fn happened(&mut self, seen: &Seen, token: Option<ReplyToken>) {
@@ -291,11 +309,8 @@ impl End {
     }
 
     /// What it failed with.
-    pub fn error(&self) -> Option<&Error> {
-        self.seen.iter().find_map(|seen| match seen {
-            Seen::Failed(error) => Some(error),
-            _ => None,
-        })
+    pub const fn error(&self) -> Option<&Error> {
+        self.failed.as_ref()
     }
 
     /// Everything it was told since the last time.

@@ -17,7 +17,7 @@ impl FixedRng {
     }
 
     /// The next number. SplitMix64.
-    pub const fn next(&mut self) -> u64 {
+    pub const fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -27,7 +27,7 @@ impl FixedRng {
 
     /// A number below `bound`, which is not 0.
     pub const fn below(&mut self, bound: usize) -> usize {
-        (self.next() % bound as u64) as usize
+        (self.number() % bound as u64) as usize
     }
 
     /// True once in `count` times.
@@ -44,7 +44,7 @@ impl FixedRng {
 impl Random for FixedRng {
     fn fill(&mut self, out: &mut [u8]) {
         for byte in out {
-            *byte = self.next() as u8;
+            *byte = self.number() as u8;
         }
     }
 }

@@ -14,6 +14,7 @@ mod manners;
 mod pair;
 pub mod script;
 mod seen;
+pub mod transcript;
 
 pub use end::{End, Reaction};
 pub use fixed_rng::FixedRng;
@@ -23,3 +24,4 @@ pub use manners::{Hospitality, Manners};
 pub use pair::Pair;
 pub use script::Script;
 pub use seen::Seen;
+pub use transcript::{Recipe, Transcript};

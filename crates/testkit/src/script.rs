@@ -254,7 +254,10 @@ impl Script {
                 let description = self.rx.bytes(description);
                 payload(&Disconnect { reason_code, description, language_tag: b"" })
             }
-            Incoming::KexDone { .. } | Incoming::Banner(_) | Incoming::Debug { .. } => return,
+            Incoming::Identified
+            | Incoming::KexDone { .. }
+            | Incoming::Banner(_)
+            | Incoming::Debug { .. } => return,
         };
         // Extensions are announced to everybody.
         if heard.first() != Some(&7) {

@@ -16,6 +16,7 @@ use adit_engine::{
 #[expect(missing_docs, reason = "each is the event of its name")]
 pub enum Seen {
     Preface(Vec<u8>),
+    Identified,
     HostKey,
     KeysExchanged { first: bool },
     ExtInfo(Vec<(String, Vec<u8>)>),
@@ -51,6 +52,7 @@ impl Seen {
         let mut reply = None;
         let seen = match event {
             Event::Preface(line) => Self::Preface(line),
+            Event::Identified => Self::Identified,
             Event::HostKey => Self::HostKey,
             Event::KeysExchanged { first } => Self::KeysExchanged { first },
             Event::ExtInfo(pairs) => Self::ExtInfo(pairs),

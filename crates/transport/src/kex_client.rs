@@ -139,6 +139,7 @@ impl ExpectReply {
         if session.is_first_kex() {
             // For the driver to judge by.
             session.host_key = reply.host_key.into();
+            session.host_key_signature = reply.signature.into();
             session.negotiated = Some(secrets.negotiated);
             return Ok(KexState::client(ClientKex::HostKeyShown(ExpectVerdict { secrets })));
         }

@@ -28,6 +28,8 @@ pub(crate) struct Session {
     pub(crate) id: Option<Digest>,
     /// The server's key or certificate, as the client first saw it.
     pub(crate) host_key: Vec<u8>,
+    /// Its signature of the first exchange hash, as the client saw it.
+    pub(crate) host_key_signature: Vec<u8>,
     /// Strict key exchange was agreed.
     pub(crate) strict: bool,
     /// The peer can take EXT_INFO.
@@ -44,6 +46,7 @@ impl Session {
             peer_identification: Vec::new(),
             id: None,
             host_key: Vec::new(),
+            host_key_signature: Vec::new(),
             strict: false,
             peer_takes_ext_info: false,
             negotiated: None,

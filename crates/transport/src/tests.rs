@@ -141,6 +141,7 @@ impl Side {
         let seen = match incoming {
             Incoming::Packet(span) => Seen::Packet(bytes(span)),
             Incoming::Banner(span) => Seen::Banner(bytes(span)),
+            Incoming::Identified => return,
             Incoming::HostKey => Seen::HostKey(self.transport.host_key().to_vec()),
             Incoming::KexDone { first } => Seen::KexDone { first },
             Incoming::ExtInfo(span) => {

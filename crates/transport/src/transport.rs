@@ -37,6 +37,8 @@ pub enum Incoming {
     Packet(Span),
     /// A line the server said before it identified itself, without its end. May hold anything.
     Banner(Span),
+    /// The peer identified itself: see [`Transport::peer_identification`].
+    Identified,
     /// The server proved to hold [`Transport::host_key`]: nothing goes on before [`Transport::accept_host_key`]
     /// or [`Transport::reject_host_key`].
     HostKey,
@@ -322,6 +324,11 @@ impl Transport {
         &self.session.host_key
     }
 
+    /// The host key's signature of the session identifier, as the client saw it; empty at a server. RFC 4253 §8.
+    pub fn host_key_signature(&self) -> &[u8] {
+        &self.session.host_key_signature
+    }
+
     /// What the last key exchange agreed on.
     pub const fn negotiated(&self) -> Option<&Negotiated> {
         self.session.negotiated.as_ref()
@@ -354,13 +361,14 @@ impl Transport {
         rx: &mut RxBuf,
         tx: &mut TxRing,
     ) -> Result<Option<Incoming>, Error> {
-        while let Some(expect) = &mut self.identification {
+        if let Some(expect) = &mut self.identification {
             match expect.next_line(rx)? {
                 None => return Ok(None),
                 Some(Line::Preliminary(span)) => return Ok(Some(Incoming::Banner(span))),
                 Some(Line::Identification(line)) => {
                     self.session.peer_identification = line;
                     self.identification = None;
+                    return Ok(Some(Incoming::Identified));
                 }
             }
         }

@@ -89,9 +89,10 @@ const ROOMS: &[Room] = &[
         ],
         SAFE,
     ),
-    // These two know the products only by their binaries.
+    // Knows the products only by their binaries.
     room("adit-interop-tests", "interop-tests", &[], SAFE),
-    room("adit-xtask", "crates/xtask", &["adit-interop-tests"], SAFE),
+    // Records transcripts with the testkit's client.
+    room("adit-xtask", "crates/xtask", &["adit-interop-tests", "adit-testkit"], SAFE),
 ];
 
 /// Crates that bring an operating system with them; a room without std must not meet them, however far away.

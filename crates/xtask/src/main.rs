@@ -9,6 +9,7 @@ mod cargo;
 mod demo;
 mod fuzz;
 mod layers;
+mod record;
 mod report;
 mod test;
 mod tools;
@@ -44,6 +45,12 @@ const VERBS: &[Verb] = &[
         arguments: fuzz::ARGUMENTS,
         what: "all fuzz targets, or one",
         run: fuzz::run,
+    },
+    Verb {
+        name: "record",
+        arguments: record::ARGUMENTS,
+        what: "transcripts of a real server, for the engine's tests",
+        run: record::run,
     },
 ];
 

@@ -50,7 +50,9 @@ impl DhGroup {
         let fits = ACCEPTED_BITS.contains(&crate::bignum::bit_len(prime))
             && prime.last().is_some_and(|last| last & 3 == 3)
             && is_inside(generator, prime);
-        let modulus = Modulus::new(prime).filter(|_| fits).ok_or(KexError::InvalidGroup)?;
+        // Sizes first: preparing a modulus costs the square of its length.
+        let modulus =
+            if fits { Modulus::new(prime) } else { None }.ok_or(KexError::InvalidGroup)?;
         Ok(Self { prime: prime.to_vec(), generator: generator.to_vec(), modulus })
     }
 
@@ -187,6 +189,7 @@ mod tests {
         large.extend_from_slice(GROUP_18);
         assert!(refused(&small, &[2]), "2047 bits");
         assert!(refused(&large, &[2]), "8193 bits");
+        assert!(refused(&[0xff; 250_000], &[2]), "as long as a packet may be, and still at once");
         assert!(refused(&minus(GROUP_14, 1), &[2]), "even");
         assert!(refused(&minus(GROUP_14, 2), &[2]), "1 modulo 4");
         assert!(refused(&[], &[2]));

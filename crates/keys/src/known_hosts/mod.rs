@@ -117,7 +117,7 @@ impl KnownHosts {
 
     fn read_file(&mut self, file: &Path) -> Result<(), ReadError> {
         match open(file) {
-            Ok(Some(lines)) => self.read(file, lines),
+            Ok(Some(mut lines)) => self.read(file, &mut lines),
             Ok(None) => Ok(()),
             Err(error) => {
                 let place = Place { file: file.to_owned(), line: 0 };
@@ -131,9 +131,9 @@ impl KnownHosts {
     ///
     /// # Errors
     /// [`ReadError`].
-    pub fn read(&mut self, file: &Path, lines: impl BufRead) -> Result<(), ReadError> {
+    pub fn read(&mut self, file: &Path, lines: &mut dyn BufRead) -> Result<(), ReadError> {
         let Self { host, entries, skipped } = self;
-        for_each_line(file, lines, |place, line| match entry(host, &place, line) {
+        for_each_line(file, lines, &mut |place, line| match entry(host, &place, line) {
             Ok(found) => entries.extend(found),
             Err(error) => skipped.push(Skipped { place, reason: SkipReason::Line(error) }),
         })
@@ -242,8 +242,8 @@ pub fn other_names<P: AsRef<Path>>(
     for file in files {
         let file = file.as_ref();
         // A file that cannot be opened names nobody.
-        let Ok(Some(lines)) = open(file) else { continue };
-        for_each_line(file, lines, |place, line| {
+        let Ok(Some(mut lines)) = open(file) else { continue };
+        for_each_line(file, &mut lines, &mut |place, line| {
             if let Ok(Some(line)) = checked(line) {
                 names.extend(line.names(wanted).map(|hosts| OtherName { place, hosts }));
             }
@@ -252,7 +252,7 @@ pub fn other_names<P: AsRef<Path>>(
     Ok(names)
 }
 
-fn open(file: &Path) -> io::Result<Option<impl BufRead>> {
+fn open(file: &Path) -> io::Result<Option<BufReader<File>>> {
     match File::open(file) {
         Ok(opened) if opened.metadata()?.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
         Ok(opened) => Ok(Some(BufReader::new(opened))),
@@ -264,14 +264,14 @@ fn open(file: &Path) -> io::Result<Option<impl BufRead>> {
 /// Gives every line with its place; of an overlong one only the beginning, itself too long.
 fn for_each_line(
     file: &Path,
-    mut lines: impl BufRead,
-    mut visit: impl FnMut(Place, &[u8]),
+    lines: &mut dyn BufRead,
+    visit: &mut dyn FnMut(Place, &[u8]),
 ) -> Result<(), ReadError> {
     let mut line = Vec::new();
     for number in 1.. {
         line.clear();
         let failed = |error| ReadError { file: file.to_owned(), error };
-        if read_line(&mut lines, &mut line).map_err(failed)? == 0 {
+        if read_line(lines, &mut line).map_err(failed)? == 0 {
             break;
         }
         visit(Place { file: file.to_owned(), line: number }, &line);
@@ -280,7 +280,7 @@ fn for_each_line(
 }
 
 /// Reads up to and with the line end; what exceeds the longest line by more than a byte is thrown away.
-fn read_line(lines: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<usize> {
+fn read_line(lines: &mut dyn BufRead, line: &mut Vec<u8>) -> io::Result<usize> {
     let read = lines.take(MAX_LINE as u64 + 1).read_until(b'\n', line)?;
     if read > MAX_LINE && line.last() != Some(&b'\n') {
         lines.skip_until(b'\n')?;

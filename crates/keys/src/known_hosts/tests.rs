@@ -27,7 +27,7 @@ fn host(name: &str, port: u16) -> HostName {
 
 fn known(host: HostName, lines: &[u8]) -> KnownHosts {
     let mut known = KnownHosts::new(host);
-    known.read(Path::new("known_hosts"), lines).unwrap();
+    known.read(Path::new("known_hosts"), &mut &*lines).unwrap();
     known
 }
 
@@ -230,7 +230,7 @@ fn a_file_that_breaks_off_knows_nothing() {
     let lines = format!("h {}\n", text("private/ed25519"));
     let mut known = KnownHosts::new(host("h", 22));
     let error =
-        known.read(Path::new("file"), BufReader::new(Failing(lines.as_bytes()))).unwrap_err();
+        known.read(Path::new("file"), &mut BufReader::new(Failing(lines.as_bytes()))).unwrap_err();
     assert_eq!(error.to_string(), "Read from file failed: Input/output error");
 }
 

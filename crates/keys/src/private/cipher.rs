@@ -4,20 +4,17 @@
 //! Errors: `Cause`.   Allocates: never.
 //! Proved by: `tests` of `private`, a file under each.
 
-use aes::{Aes128, Aes192, Aes256};
-use aes_gcm::aead::AeadInOut;
-use aes_gcm::{Aes128Gcm, Aes256Gcm};
+use aes::{Aes128, Aes256};
 use cbc::Decryptor as Cbc;
 use cbc::cipher::block_padding::NoPadding;
-use cbc::cipher::{BlockModeDecrypt, KeyInit, KeyIvInit, StreamCipher};
-use chacha20::ChaCha20;
+use cbc::cipher::{BlockModeDecrypt, KeyIvInit, StreamCipher};
 use ctr::Ctr128BE;
 use des::TdesEde3;
-use poly1305::Poly1305;
-use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use super::Cause;
+#[cfg(feature = "rare-ciphers")]
+use super::rare::{Aes128Gcm, Aes192, Aes256Gcm, chacha20_poly1305, sealed};
 
 /// A cipher and the lengths that go with it, in bytes.
 pub(super) struct Cipher {
@@ -37,19 +34,24 @@ pub(super) struct Cipher {
 /// Decrypts in place: key, iv, text, tag.
 type Decrypt = fn(&[u8], &[u8], &mut [u8], &[u8]) -> Result<(), Cause>;
 
-/// All that `ssh-keygen -Z` takes, and with it all that is usual elsewhere.
+/// What is usual; with `rare-ciphers` all that `ssh-keygen -Z` takes.
 #[rustfmt::skip]
-const CIPHERS: [Cipher; 11] = [
+const CIPHERS: &[Cipher] = &[
     Cipher { ssh: "none", pem: None, oid: None, key: 0, iv: 0, block: 8, tag: 0, decrypt: |_, _, _, _| Ok(()) },
     Cipher { ssh: "aes256-ctr", pem: None, oid: None, key: 32, iv: 16, block: 16, tag: 0, decrypt: stream::<Ctr128BE<Aes256>> },
+    #[cfg(feature = "rare-ciphers")]
     Cipher { ssh: "aes192-ctr", pem: None, oid: None, key: 24, iv: 16, block: 16, tag: 0, decrypt: stream::<Ctr128BE<Aes192>> },
     Cipher { ssh: "aes128-ctr", pem: None, oid: None, key: 16, iv: 16, block: 16, tag: 0, decrypt: stream::<Ctr128BE<Aes128>> },
     Cipher { ssh: "aes256-cbc", pem: Some("AES-256-CBC"), oid: Some(b"\x60\x86\x48\x01\x65\x03\x04\x01\x2a"), key: 32, iv: 16, block: 16, tag: 0, decrypt: blocks::<Cbc<Aes256>> },
+    #[cfg(feature = "rare-ciphers")]
     Cipher { ssh: "aes192-cbc", pem: Some("AES-192-CBC"), oid: Some(b"\x60\x86\x48\x01\x65\x03\x04\x01\x16"), key: 24, iv: 16, block: 16, tag: 0, decrypt: blocks::<Cbc<Aes192>> },
     Cipher { ssh: "aes128-cbc", pem: Some("AES-128-CBC"), oid: Some(b"\x60\x86\x48\x01\x65\x03\x04\x01\x02"), key: 16, iv: 16, block: 16, tag: 0, decrypt: blocks::<Cbc<Aes128>> },
     Cipher { ssh: "3des-cbc", pem: Some("DES-EDE3-CBC"), oid: Some(b"\x2a\x86\x48\x86\xf7\x0d\x03\x07"), key: 24, iv: 8, block: 8, tag: 0, decrypt: blocks::<Cbc<TdesEde3>> },
+    #[cfg(feature = "rare-ciphers")]
     Cipher { ssh: "aes256-gcm@openssh.com", pem: None, oid: None, key: 32, iv: 12, block: 16, tag: 16, decrypt: sealed::<Aes256Gcm> },
+    #[cfg(feature = "rare-ciphers")]
     Cipher { ssh: "aes128-gcm@openssh.com", pem: None, oid: None, key: 16, iv: 12, block: 16, tag: 16, decrypt: sealed::<Aes128Gcm> },
+    #[cfg(feature = "rare-ciphers")]
     Cipher { ssh: "chacha20-poly1305@openssh.com", pem: None, oid: None, key: 64, iv: 0, block: 8, tag: 16, decrypt: chacha20_poly1305 },
 ];
 
@@ -111,29 +113,20 @@ fn blocks<C: KeyIvInit + BlockModeDecrypt>(
     cipher.decrypt_padded::<NoPadding>(text).map(drop).map_err(|_| Cause::InvalidFormat)
 }
 
-fn sealed<C: KeyInit + AeadInOut>(
-    key: &[u8],
-    iv: &[u8],
-    text: &mut [u8],
-    tag: &[u8],
-) -> Result<(), Cause> {
-    let cipher = C::new_from_slice(key).map_err(|_| Cause::InvalidFormat)?;
-    let nonce = iv.try_into().map_err(|_| Cause::InvalidFormat)?;
-    let tag = tag.try_into().map_err(|_| Cause::InvalidFormat)?;
-    cipher.decrypt_inout_detached(nonce, &[], text.into(), tag).map_err(|_| Cause::WrongPassphrase)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// As in packets, but packet 0 without a length: the second half of the key is not used.
-fn chacha20_poly1305(key: &[u8], _iv: &[u8], text: &mut [u8], tag: &[u8]) -> Result<(), Cause> {
-    let key = key.get(..32).ok_or(Cause::InvalidFormat)?;
-    let mut cipher = ChaCha20::new_from_slices(key, &[0; 12]).map_err(|_| Cause::InvalidFormat)?;
-    // Block 0 of the key stream is the authenticator's key, the text begins at block 1.
-    let mut first = Zeroizing::new([0; 64]);
-    cipher.apply_keystream(first.as_mut());
-    let authenticator = Poly1305::new_from_slice(&first[..32]).map_err(|_| Cause::InvalidFormat)?;
-    if !bool::from(authenticator.compute_unpadded(text).as_slice().ct_eq(tag)) {
-        return Err(Cause::WrongPassphrase);
+    #[test]
+    fn only_whole_padding_is_taken_off() {
+        let none = Cipher::find(|row| row.ssh == "none").unwrap();
+        let unpad =
+            |text: &[u8]| none.decrypt_padded(&[], &[], text).ok().map(|plain| plain.to_vec());
+        assert_eq!(unpad(b"text\x01"), Some(b"text".to_vec()));
+        assert_eq!(unpad(b"text\x03\x03\x03"), Some(b"text".to_vec()));
+        assert_eq!(unpad(&[8; 8]), Some(Vec::new()));
+        for text in [&b""[..], b"text", b"text\0", b"\x02", b"text\x01\x02", &[9; 18]] {
+            assert_eq!(unpad(text), None, "{text:?}");
+        }
     }
-    cipher.apply_keystream(text);
-    Ok(())
 }

@@ -10,6 +10,8 @@ mod document;
 mod openssh;
 mod pbes2;
 mod pem;
+#[cfg(feature = "rare-ciphers")]
+mod rare;
 #[cfg(test)]
 mod tests;
 

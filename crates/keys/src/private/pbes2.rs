@@ -5,7 +5,7 @@
 //! Proved by: `tests` of `private`, a file of each kind.
 
 use sha1::Sha1;
-use sha2::{Sha256, Sha512};
+use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use super::Cause;
@@ -14,22 +14,25 @@ use super::der::{Der, tag};
 
 const PBES2: &[u8] = b"\x2a\x86\x48\x86\xf7\x0d\x01\x05\x0d";
 const PBKDF2: &[u8] = b"\x2a\x86\x48\x86\xf7\x0d\x01\x05\x0c";
+#[cfg(feature = "rare-ciphers")]
 const SCRYPT: &[u8] = b"\x2b\x06\x01\x04\x01\xda\x47\x04\x0b";
 
 /// Derives: passphrase, salt, rounds, key.
 type Pbkdf2 = fn(&[u8], &[u8], u32, &mut [u8]);
 
 /// `hmacWithSHA1`, `hmacWithSHA256`, `hmacWithSHA512`: what openssl and ssh-keygen write.
-const FUNCTIONS: [(&[u8], Pbkdf2); 3] = [
+const FUNCTIONS: &[(&[u8], Pbkdf2)] = &[
     (HMAC_WITH_SHA1, pbkdf2::pbkdf2_hmac::<Sha1>),
     (b"\x2a\x86\x48\x86\xf7\x0d\x02\x09", pbkdf2::pbkdf2_hmac::<Sha256>),
-    (b"\x2a\x86\x48\x86\xf7\x0d\x02\x0b", pbkdf2::pbkdf2_hmac::<Sha512>),
+    #[cfg(feature = "rare-ciphers")]
+    (b"\x2a\x86\x48\x86\xf7\x0d\x02\x0b", pbkdf2::pbkdf2_hmac::<sha2::Sha512>),
 ];
 
 /// Meant where none is named.
 const HMAC_WITH_SHA1: &[u8] = b"\x2a\x86\x48\x86\xf7\x0d\x02\x07";
 
 /// Twice what OpenSSL is ready to use.
+#[cfg(feature = "rare-ciphers")]
 const MAX_SCRYPT_MEMORY: u64 = 64 << 20;
 
 /// `SEQUENCE { PBES2, SEQUENCE { SEQUENCE { kdf, parameters }, SEQUENCE { cipher, iv } } }`, the outermost opened.
@@ -54,6 +57,7 @@ pub(super) fn decrypt(
 fn derive(mut kdf: Der<'_>, passphrase: &[u8], key: &mut [u8]) -> Result<(), Cause> {
     match kdf.oid()? {
         PBKDF2 => derive_pbkdf2(kdf.sequence()?, passphrase, key),
+        #[cfg(feature = "rare-ciphers")]
         SCRYPT => derive_scrypt(kdf.sequence()?, passphrase, key),
         _ => Err(Cause::UnsupportedCipher),
     }
@@ -74,6 +78,7 @@ fn derive_pbkdf2(mut given: Der<'_>, passphrase: &[u8], key: &mut [u8]) -> Resul
 }
 
 /// `SEQUENCE { salt, cost, block size, parallelization, key length OPTIONAL }`
+#[cfg(feature = "rare-ciphers")]
 fn derive_scrypt(mut given: Der<'_>, passphrase: &[u8], key: &mut [u8]) -> Result<(), Cause> {
     let salt = given.value(tag::OCTET_STRING)?;
     let (n, r, p) = (given.small()?, given.small()?, given.small()?);
@@ -84,4 +89,21 @@ fn derive_scrypt(mut given: Der<'_>, passphrase: &[u8], key: &mut [u8]) -> Resul
     let params = scrypt::Params::new(n.ilog2() as u8, r, p);
     let params = params.map_err(|_| Cause::UnsupportedCipher)?;
     scrypt::scrypt(passphrase, salt, &params, key).map_err(|_| Cause::UnsupportedCipher)
+}
+
+#[cfg(all(test, feature = "rare-ciphers"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_asks_for_too_much_memory_is_refused() {
+        let derive = |n: &[u8]| {
+            let given = [b"\x04\x04salt\x02\x03", n, b"\x02\x01\x08\x02\x01\x01"].concat();
+            derive_scrypt(Der::content(&given), b"secret", &mut [0; 16])
+        };
+        assert!(derive(b"\x00\x04\x00").is_ok());
+        for n in [b"\x01\x00\x01", b"\x02\x00\x00", b"\x00\x00\x00"] {
+            assert!(matches!(derive(n), Err(Cause::UnsupportedCipher)), "{n:x?}");
+        }
+    }
 }

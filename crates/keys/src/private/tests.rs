@@ -25,7 +25,27 @@ fn key_files() -> Vec<(String, Vec<u8>, PublicKeyLine)> {
         }
     }
     assert_eq!(files.len(), 45);
+    files.retain(|(name, ..)| cfg!(feature = "rare-ciphers") || !is_rare(name));
     files
+}
+
+fn is_rare(name: &str) -> bool {
+    ["aes192", "gcm", "poly1305", "scrypt", "sha512"].iter().any(|rare| name.contains(rare))
+}
+
+#[cfg(not(feature = "rare-ciphers"))]
+#[test]
+fn a_cipher_that_was_left_out_is_called_unsupported() {
+    for name in [
+        "ed25519.aes192-ctr.locked",
+        "ed25519.aes256-gcm@openssh.com.locked",
+        "p256.PKCS8-scrypt.locked",
+        "rsa.PKCS8-sha512.locked",
+    ] {
+        let text = fs::read(testdata("private").join(name)).unwrap();
+        let error = parse(&text).and_then(|file| file.unlock(PASSPHRASE)).unwrap_err();
+        assert_eq!(error.to_string(), "Load key \"key\": key encrypted using unsupported cipher");
+    }
 }
 
 fn parse(text: &[u8]) -> Result<KeyFile, LoadError> {
@@ -144,15 +164,15 @@ fn what_is_no_key_is_called_invalid() {
 fn damaged_files_give_no_other_key() {
     for (name, text, public) in key_files().iter().filter(|(name, ..)| !name.ends_with(".locked")) {
         let (format, pem) = recognise(text).unwrap();
-        // RSA's numbers are many and slow.
-        let step = if name.starts_with("rsa") { 17 } else { 1 };
+        // Points are slow to check; Ed25519 is checked byte by byte below.
+        let step = if name.starts_with("ed25519") { 1 } else { 17 };
         for at in (0..pem.body.len()).step_by(step) {
             let mut cut = pem.body.clone();
             cut.truncate(at);
             assert!(reopen(format, cut).is_none(), "{name} cut at {at}");
             let mut changed = pem.body.clone();
             changed[at] ^= 0x20;
-            // A changed secret half shows when it signs; the public half has to be what it was.
+            // A changed secret half of RSA shows when it signs; the public half has to be what it was.
             if let Some(key) = reopen(format, changed).filter(|_| format == Format::OpenSsh) {
                 assert_eq!(key.public_blob(), public.blob, "{name} changed at {at}");
             }

@@ -4,7 +4,7 @@ use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use adit_crypto::{KexAlgorithm, KexShape, KeyAlgorithm, SigningKey};
+use adit_crypto::{KexAlgorithm, KexShape, KeyAlgorithm, PublicKey, SigningKey};
 use adit_wire::kex::KexDhGexRequest;
 
 use super::{Fixed, OneKey, Pair, Seen, Side, clear, client, encoded, server};
@@ -13,6 +13,17 @@ use crate::{Config, Error, HostKeys, KexFailure, SignFailed, Violation};
 
 fn with(kex: KexAlgorithm, config: Config) -> Config {
     Config { kex: vec![kex], ..config }
+}
+
+#[test]
+fn the_host_keys_signature_of_the_session_identifier_is_kept() {
+    let mut pair = Pair::new(client(), server());
+    pair.run();
+    let transport = &pair.client.transport;
+    let key = PublicKey::decode(transport.host_key()).unwrap();
+    let algorithm = transport.negotiated().unwrap().host_key;
+    let signature = transport.host_key_signature();
+    key.verify(algorithm, transport.session_id().unwrap(), signature).unwrap();
 }
 
 /// A server that was told a client's value.
