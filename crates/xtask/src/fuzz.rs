@@ -43,6 +43,7 @@ pub(crate) fn smoke(report: &mut Report, seconds: u64) {
     if !fuzzer_is_there() {
         return report.skip(&format!("fuzzing: not installed: {INSTALL}"));
     }
+    report.command("fuzz targets", &mut nightly(&["fuzz", "build", "--features", "fuzzer"]));
     for target in targets().unwrap_or_default() {
         report.command(&format!("fuzz {target}, {seconds} s"), &mut fuzzing(&target, seconds));
     }
