@@ -358,7 +358,7 @@ mod forwards {
         assert!(pair.server.seen.contains(&cancelled));
         assert!(matches!(
             pair.client.seen.last(),
-            Some(Seen::Reply { request, outcome: Outcome::Done { .. } }) if *request == cancel
+            Some(Seen::Reply { request, outcome: Outcome::Done(_) }) if *request == cancel
         ));
         let refused = pair.server.open(&open);
         pair.server.settle();
@@ -378,6 +378,29 @@ mod forwards {
         let refused = Seen::Reply { request, outcome: Outcome::Refused };
         assert_eq!(pair.client.seen.last(), Some(&refused));
         assert!(pair.client.engine.cancel_forward(request).is_err());
+    }
+
+    #[test]
+    fn a_servers_keys_are_named_asked_for_and_proven() {
+        let mut pair = Pair::established();
+        pair.server.manners.hospitality = Hospitality::Leave;
+        let key = key(9).public_blob();
+        pair.server.engine.announce_host_keys(&[&key]);
+        pair.server.settle();
+        pair.run();
+        let Some(Seen::HostKeys(named)) = pair.client.seen.last() else { panic!() };
+        assert!(adit_engine::host_keys(named).eq([Ok(&key[..])]));
+        let request = pair.client.engine.prove_host_keys(&[&key]).unwrap();
+        pair.client.settle();
+        pair.run();
+        let Some(Seen::HostKeysProve(asked)) = pair.server.seen.last() else { panic!() };
+        assert!(adit_engine::host_keys(asked).eq([Ok(&key[..])]));
+        let token = pair.server.tokens.pop_front().unwrap();
+        pair.server.engine.reply(token, adit_engine::Answer::Data(b"signatures"));
+        pair.server.settle();
+        pair.run();
+        let outcome = Outcome::Done(b"signatures"[..].into());
+        assert_eq!(pair.client.seen.last(), Some(&Seen::Reply { request, outcome }));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use adit_transport::{Config, RekeyLimits, Role};
 use std::collections::BTreeMap;
 
 /// Runs unless told otherwise.
-const SEEDS: u64 = 300;
+const SEEDS: u64 = 150;
 
 /// Channels at a time.
 const MOST_CHANNELS: usize = 8;
