@@ -361,7 +361,7 @@ impl Transport {
         rx: &mut RxBuf,
         tx: &mut TxRing,
     ) -> Result<Option<Incoming>, Error> {
-        while let Some(expect) = &mut self.identification {
+        if let Some(expect) = &mut self.identification {
             match expect.next_line(rx)? {
                 None => return Ok(None),
                 Some(Line::Preliminary(span)) => return Ok(Some(Incoming::Banner(span))),

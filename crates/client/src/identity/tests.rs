@@ -7,6 +7,8 @@ use adit_keys::public::encode;
 /// An OpenSSH private key file that `passphrase` opens, and its public half.
 const LOCKED: &str = include_str!("../../../keys/testdata/private/ed25519.openssh.locked");
 const LOCKED_PUBLIC: &str = include_str!("../../../keys/testdata/private/ed25519.pub");
+/// One that needs no passphrase.
+const OPEN: &str = include_str!("../../../keys/testdata/private/ed25519.openssh");
 /// An RSA key of 2048 bits in a file that does not show its public half before it is open.
 const PEM: &str = include_str!("../../../keys/testdata/private/rsa.PEM");
 
@@ -132,7 +134,7 @@ fn a_key_that_hides_its_public_half_is_opened_in_its_turn_and_signs_more_than_on
 #[test]
 fn a_private_key_that_is_not_the_public_one_beside_it_does_not_sign() {
     let folder = Folder::new();
-    let file = private(&folder, "mixed", PEM);
+    let file = private(&folder, "mixed", OPEN);
     folder.write("mixed.pub", encode(&key(1).public_blob()));
     let mut identities = identities(&[&file], &[]);
     let nobody = Scripted::default();
