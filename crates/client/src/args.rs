@@ -196,7 +196,7 @@ const LETTERS: &[Letter] = &[
     letter('l', "login_name", Action::Say(Keyword::User, CONFIGURATION)),
     letter('M', "", Action::Refuse(None, "Sharing connections (-M) is not supported yet.")),
     letter('m', "mac_spec", Action::Replace(Keyword::MACs, Complaint::Quote("Unknown mac type"))),
-    letter('N', "", Action::Set(&[(Keyword::SessionType, "none"), (Keyword::RequestTTY, "no")])),
+    letter('N', "", Action::Set(&[(Keyword::SessionType, "none")])),
     letter('n', "", Action::Set(&[(Keyword::StdinNull, "yes")])),
     letter('O', "ctl_cmd", Action::Refuse(None, "Control commands (-O) are not supported yet.")),
     letter('o', "option", Action::Line),
@@ -378,7 +378,6 @@ impl Parser {
         }
         self.options.set_stdio_forward();
         self.options.replace(Keyword::SessionType, "none", &HERE)?;
-        self.options.replace(Keyword::RequestTTY, "no", &HERE)?;
         Ok(())
     }
 

@@ -11,14 +11,14 @@ use crate::signals::Signals;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, kill_process, setsid};
 use std::env;
-use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::process::{Child, Command, ExitCode};
+use std::process::{Child, Command, ExitCode, id};
 
-/// Tells the second process that it is one. Its stdin is the socket: a descriptor every process has.
+/// Tells the second process that it is one, by the first one's number: one left over in an environment means nobody.
+/// Its stdin is the socket: a descriptor every process has.
 pub(crate) const MARK: &str = "ADIT_BACKGROUND";
 
 /// What the second process writes when the forwards stand.
@@ -35,7 +35,8 @@ pub(crate) struct Background {
 /// # Errors
 /// When standard input cannot be put away.
 pub(crate) fn take_over() -> io::Result<Option<Background>> {
-    if env::var_os(MARK).is_none() {
+    let parent = rustix::process::getppid().map(|parent| parent.as_raw_nonzero().to_string());
+    if parent.is_none() || env::var(MARK).ok() != parent {
         return Ok(None);
     }
     let report = io::stdin().as_fd().try_clone_to_owned()?;
@@ -53,7 +54,7 @@ pub(crate) fn send_off() -> io::Result<ExitCode> {
 fn start(command: &mut Command) -> io::Result<(UnixStream, Child)> {
     let (reader, writer) = UnixStream::pair()?;
     // The command keeps the socket's other end until it goes, and with it the end of file we wait for.
-    let child = command.env(MARK, OsStr::new("1")).stdin(OwnedFd::from(writer)).spawn()?;
+    let child = command.env(MARK, id().to_string()).stdin(OwnedFd::from(writer)).spawn()?;
     command.stdin(std::process::Stdio::null());
     Ok((reader, child))
 }
@@ -148,6 +149,6 @@ mod tests {
 
     #[test]
     fn the_second_process_knows_what_it_is() {
-        is(outcome(&format!("test \"${MARK}\" = 1 && printf + >&0"), None), 0);
+        is(outcome(&format!("test \"${MARK}\" = $PPID && printf + >&0"), None), 0);
     }
 }

@@ -329,3 +329,6 @@ impl Check<'_> {
         Trust::Crippled
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -65,14 +65,15 @@ impl Update {
     /// Whether the server signed for every new key: `signatures` is its answer.
     pub(crate) fn is_proved(&self, signatures: &[u8], session_id: &[u8]) -> bool {
         let mut signatures = host_keys(signatures);
-        let proved = self.new.iter().all(|key| {
+        let each = self.new.iter().all(|key| {
             let signature = signatures.next().and_then(Result::ok);
             signature.is_some_and(|signature| signed(key, session_id, signature))
         });
+        let proved = each && signatures.next().is_none();
         if !proved {
             error!("server failed to prove that it holds its new host keys");
         }
-        proved && signatures.next().is_none()
+        proved
     }
 
     /// Writes the changes down; `asks` whether to.
@@ -167,3 +168,6 @@ fn user_agrees(prompter: &dyn Prompter) -> bool {
     }
     false
 }
+
+#[cfg(test)]
+mod tests;

@@ -381,3 +381,6 @@ pub(crate) fn describe(blob: &[u8]) -> String {
     let fingerprint = fingerprint.unwrap_or_else(|_| adit_crypto::fingerprint(blob));
     format!("{} {fingerprint}", type_of(blob))
 }
+
+#[cfg(test)]
+mod tests;

@@ -133,3 +133,6 @@ fn show(name: &[u8], instruction: &[u8]) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

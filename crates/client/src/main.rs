@@ -173,3 +173,57 @@ fn start(plan: Plan, local: &LocalUser, background: Option<Background>) -> io::R
     let login = Login::new(identities, Box::new(prompter), who);
     Ok(Tunnel::new(plan, login, background).run(&mut reactor))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn local() -> LocalUser {
+        let (name, home, host) = ("ada".into(), "/home/ada".into(), "engine.example.org".into());
+        LocalUser { name, home, uid: 1000, host }
+    }
+
+    fn planned(words: &[&str]) -> Result<Plan, ArgError> {
+        let words = words.iter().map(std::ffi::OsString::from);
+        let Ok(Invocation::Connect(command_line)) = args::parse(words, &ALGORITHMS) else {
+            panic!("no connection");
+        };
+        let options = command_line.options.clone().with_defaults()?;
+        plan(&command_line, options, &local())
+    }
+
+    #[test]
+    fn host_and_user_are_what_the_options_make_of_them() {
+        let plan = planned(&["-oHostname=%h.example.org", "-oUser=%u-of-%L", "db"]).unwrap();
+        assert_eq!(plan.server.host, "db.example.org");
+        assert_eq!(plan.user, "ada-of-engine");
+        let plain = planned(&["db"]).unwrap();
+        assert_eq!((plain.server.host.as_str(), plain.user.as_str()), ("db", "ada"));
+    }
+
+    #[test]
+    fn what_is_expanded_is_checked_too() {
+        for (words, text) in [
+            (["-oHostname=%h;x", "db"], "hostname contains invalid characters"),
+            (["-oHostname=%z", "db"], "vdollar_percent_expand: unknown key %z"),
+            (["-oUser=%r", "db"], "vdollar_percent_expand: unknown key %r"),
+        ] {
+            assert_eq!(planned(&words).err().map(|error| error.to_string()), Some(text.into()));
+        }
+    }
+
+    #[test]
+    fn paths_know_the_user_at_the_server() {
+        let plan = planned(&["-oIdentityFile=%d/%r@%h-%p", "-p2", "eve@db"]).unwrap();
+        assert_eq!(plan.options.identity_files, ["/home/ada/eve@db-2"]);
+    }
+
+    #[test]
+    fn only_a_debug_log_on_stderr_keeps_it_open_in_the_background() {
+        for (words, kept) in
+            [(&["-v", "db"][..], true), (&["db"], false), (&["-v", "-E", "log", "db"], false)]
+        {
+            assert_eq!(planned(words).unwrap().keep_stderr, kept, "{words:?}");
+        }
+    }
+}

@@ -163,3 +163,63 @@ pub(crate) fn dial(options: &Options, bind_addresses: Vec<IpAddr>) -> DialOption
         type_of_service: options.ip_qos.bulk.map(u32::from),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Folder, key, options};
+    use adit_keys::host::HostName;
+    use adit_keys::public::encode;
+
+    fn preferred(lines: &[&str]) -> String {
+        let methods = login(&options(lines), "ada").preferred;
+        methods.iter().map(|method| method.name()).collect::<Vec<_>>().join(",")
+    }
+
+    #[test]
+    fn methods_follow_the_preference_and_what_is_switched_off() {
+        assert_eq!(preferred(&[]), "publickey,keyboard-interactive,password");
+        assert_eq!(
+            preferred(&["PreferredAuthentications=password,publickey"]),
+            "password,publickey"
+        );
+        assert_eq!(preferred(&["PubkeyAuthentication=no"]), "keyboard-interactive,password");
+        assert_eq!(preferred(&["PasswordAuthentication=no"]), "publickey,keyboard-interactive");
+        assert_eq!(preferred(&["KbdInteractiveAuthentication=no"]), "publickey,password");
+        assert_eq!(preferred(&["BatchMode=yes"]), "publickey");
+    }
+
+    #[test]
+    fn the_kind_of_key_on_file_is_asked_for_first_unless_the_user_chose() {
+        let folder = Folder::new();
+        let first = |lines: &[&str], file| {
+            let known = KnownHosts::load(HostName::new("alma", 22).unwrap(), [file]).unwrap();
+            transport(&options(lines), Some(&known)).host_key[0].name()
+        };
+        let rsa = include_str!("../../keys/testdata/private/rsa.pub");
+        let plain = folder.write("rsa", format!("alma {rsa}"));
+        assert_eq!(first(&[], plain.clone()), "rsa-sha2-512");
+        assert_eq!(first(&["HostKeyAlgorithms=ssh-ed25519"], plain), "ssh-ed25519");
+        let authority = encode(&key(1).public_blob());
+        let certified = folder.write("ca", format!("@cert-authority alma {authority}\n"));
+        assert!(first(&[], certified).contains("-cert-"));
+        let unknown = folder.write("none", "");
+        assert_eq!(first(&[], unknown), KeyAlgorithm::DEFAULT_HOST_KEY[0].name());
+    }
+
+    #[test]
+    fn none_names_no_file() {
+        let none = options(&["UserKnownHostsFile=none", "RevokedHostKeys=none"]);
+        let policy = host_key_policy(&none);
+        assert!(policy.user_files.is_empty() && policy.revoked.is_none());
+        let policy = host_key_policy(&options(&["RevokedHostKeys=/r", "RequiredRSASize=3072"]));
+        assert_eq!((policy.revoked, policy.rsa_bits), (Some("/r".into()), 3072));
+    }
+
+    #[test]
+    fn keepalives_are_off_without_an_interval() {
+        assert_eq!(keepalive(&options(&[])), None);
+        let asked = keepalive(&options(&["ServerAliveInterval=15", "ServerAliveCountMax=2"]));
+        assert_eq!(asked, Some(Keepalive { interval_ms: 15_000, count_max: 2 }));
+    }
+}

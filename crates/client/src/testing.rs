@@ -4,8 +4,12 @@
 //! Errors: panics.   Allocates: freely.
 //! Proved by: the tests that use it.
 
+use crate::algorithms::ALGORITHMS;
+use crate::host_key::{Policy, Strict};
 use crate::prompt::{Echo, Prompter};
+use adit_config::{Options, Partial, Source, Surroundings};
 use adit_crypto::SigningKey;
+use adit_keys::fingerprint::FingerprintHash;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
@@ -68,6 +72,45 @@ impl Prompter for Scripted {
     fn ask(&self, text: &str, _: Echo) -> Option<Zeroizing<String>> {
         self.asked.borrow_mut().push(text.to_owned());
         self.answers.borrow_mut().pop_front().map(Zeroizing::new)
+    }
+}
+
+/// What is the default, but for checking and files.
+pub(crate) fn policy(strict: Strict, user_files: Vec<PathBuf>) -> Policy {
+    Policy {
+        strict,
+        user_files,
+        global_files: vec![],
+        hash: false,
+        alias: None,
+        trust_localhost: false,
+        fingerprint: FingerprintHash::Sha256,
+        visual: false,
+        revoked: None,
+        rsa_bits: 1024,
+        ca_algorithms: vec![],
+    }
+}
+
+/// What is in force with these lines in front of the defaults.
+pub(crate) fn options(lines: &[&str]) -> Options {
+    let mut partial = Partial::new(&ALGORITHMS);
+    for line in lines {
+        partial.line(line, &Source::CommandLine).unwrap();
+    }
+    partial.with_defaults().unwrap()
+}
+
+/// An empty environment.
+pub(crate) struct Nowhere;
+
+impl Surroundings for Nowhere {
+    fn variable(&self, _: &str) -> Option<String> {
+        None
+    }
+
+    fn home(&self, _: Option<&str>) -> Option<String> {
+        None
     }
 }
 

@@ -434,6 +434,8 @@ mod tests {
             ("LogLevel x", "command-line line 0: unsupported log level 'x'"),
             ("SyslogFacility x", "command-line line 0: unsupported log facility 'x'"),
             ("FingerprintHash x", "command-line line 0: Invalid hash algorithm \"x\"."),
+            ("VersionAddendum a\rb", "command-line line 0: Invalid argument."),
+            ("VersionAddendum a\nb", "command-line line 0: Invalid argument."),
             ("ConnectTimeout x", "command-line line 0: invalid time value."),
             ("ConnectTimeout 1x", "command-line line 0: invalid time value."),
             ("ConnectTimeout -1", "command-line line 0: invalid time value."),

@@ -191,7 +191,7 @@ keyword_table! {
         /// User at the server.
         User [] text user: String;
         /// Appended to our version; `none` for nothing.
-        VersionAddendum [] line version_addendum: String;
+        VersionAddendum [] one_line version_addendum: String;
     }
     repeated {
         /// Files with certificates.

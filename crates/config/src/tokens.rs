@@ -253,6 +253,13 @@ pub(crate) mod tests {
     };
 
     #[test]
+    fn a_token_taken_away_is_unknown() {
+        let tokens = Tokens::of_hostname("db").with('r', "ada");
+        assert_eq!(tokens.expand("%r@%h", &Ada), Ok("ada@db".into()));
+        assert_eq!(tokens.without('r').expand("%r", &Ada), Err(TokenError::UnknownToken('r')));
+    }
+
+    #[test]
     fn tokens_variables_and_tildes_are_replaced() {
         let tokens = Tokens::of_connection(&FACTS);
         for (text, expected) in [

@@ -137,6 +137,12 @@ pub(crate) fn line(input: &mut Input<'_>) -> Read<String> {
     if input.line.is_empty() { Err("Missing argument.".into()) } else { Ok(input.line.into()) }
 }
 
+/// The rest of the line as it is, which must stay one line wherever it is put.
+pub(crate) fn one_line(input: &mut Input<'_>) -> Read<String> {
+    let text = line(input)?;
+    if text.contains(['\r', '\n']) { Err("Invalid argument.".into()) } else { Ok(text) }
+}
+
 /// Any number of words, at least one.
 pub(crate) fn words(input: &mut Input<'_>) -> Read<Vec<String>> {
     let first = input.word()?;
