@@ -12,6 +12,9 @@ use adit_auth::client::{Ask, Client};
 use adit_auth::{Method, Prompt};
 use zeroize::Zeroizing;
 
+/// Bytes that are wiped when dropped.
+type Secret = Zeroizing<Vec<u8>>;
+
 /// Answers for one login.
 pub(crate) struct Login {
     pub(crate) identities: Identities,
@@ -68,7 +71,7 @@ impl Login {
         }
     }
 
-    fn secret(&self, question: &str) -> Option<Zeroizing<Vec<u8>>> {
+    fn secret(&self, question: &str) -> Option<Secret> {
         self.prompter
             .ask(question, Echo::Off)
             .map(|answer| Zeroizing::new(answer.as_bytes().to_vec()))
@@ -95,7 +98,7 @@ impl Login {
     }
 
     /// The old password, and a new one typed twice.
-    fn new_password(&self) -> Option<(Zeroizing<Vec<u8>>, Zeroizing<Vec<u8>>)> {
+    fn new_password(&self) -> Option<(Secret, Secret)> {
         let old = self.secret(&format!("Enter {}'s old password: ", self.who))?;
         loop {
             let new = self.secret(&format!("Enter {}'s new password: ", self.who))?;
