@@ -12,7 +12,7 @@ use adit_auth::client::{Ask, Client};
 use adit_auth::{Method, Prompt};
 use zeroize::Zeroizing;
 
-/// What the user typed and nobody else is to see.
+/// Bytes that are wiped when dropped.
 type Secret = Zeroizing<Vec<u8>>;
 
 /// Answers for one login.
