@@ -15,7 +15,7 @@ fn names_in(folder: &str, suffix: &str) -> BTreeSet<String> {
 #[test]
 fn every_seed_passes_through_its_target() {
     for (name, target) in TARGETS {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("seeds").join(name);
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(name);
         let seeds: Vec<_> = fs::read_dir(&folder).into_iter().flatten().flatten().collect();
         assert!(!seeds.is_empty(), "{} has no seed", folder.display());
         for seed in seeds {
@@ -31,5 +31,5 @@ fn every_seed_passes_through_its_target() {
 fn every_target_has_its_shell_and_its_seeds() {
     let targets: BTreeSet<String> = TARGETS.iter().map(|(name, _)| (*name).to_owned()).collect();
     assert_eq!(names_in("fuzz_targets", ".rs"), targets);
-    assert_eq!(names_in("seeds", ""), targets);
+    assert_eq!(names_in("corpus", ""), targets);
 }

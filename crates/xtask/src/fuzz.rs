@@ -69,10 +69,10 @@ fn fuzzer_is_there() -> bool {
     succeeds(&mut nightly(&["fuzz", "--version"]))
 }
 
-/// One target's run. What it finds goes to its corpus, not to the seeds.
+/// One target's run. What it finds goes to `fuzz/found`, not among the seeds.
 fn fuzzing(target: &str, seconds: u64) -> Command {
-    let (corpus, seeds) = (format!("fuzz/corpus/{target}"), format!("fuzz/seeds/{target}"));
-    [&corpus, &seeds].iter().for_each(|folder| {
+    let (found, seeds) = (format!("fuzz/found/{target}"), format!("fuzz/corpus/{target}"));
+    [&found, &seeds].iter().for_each(|folder| {
         let _ = fs::create_dir_all(root().join(folder));
     });
     let limit = format!("-max_total_time={seconds}");
@@ -82,7 +82,7 @@ fn fuzzing(target: &str, seconds: u64) -> Command {
         "--features",
         "fuzzer",
         target,
-        &corpus,
+        &found,
         &seeds,
         "--",
         &limit,
