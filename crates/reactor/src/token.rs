@@ -31,7 +31,7 @@ pub(crate) enum Kind {
 const KINDS: [Kind; 6] =
     [Kind::Waker, Kind::Signal, Kind::Link, Kind::Listener, Kind::Stream, Kind::Dial];
 
-/// Names one place of a [`Slab`] as long as its present tenant lives there.
+/// Names a source of the loop: a session, a stream, a listener, a dial. Stale once that is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Key {
     index: u32,
