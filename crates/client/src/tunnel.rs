@@ -30,6 +30,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// Any error of our own. ssh(1), EXIT STATUS.
 pub(crate) const FAILURE: u8 = 255;
@@ -82,6 +83,8 @@ pub(crate) struct Tunnel {
     attempts_left: u32,
     bind_addresses: Vec<IpAddr>,
     addresses: Vec<SocketAddr>,
+    /// What the user and the agent have taken since the clock of ConnectTimeout was set.
+    own_time: Duration,
     exit: Option<u8>,
 }
 
@@ -100,6 +103,7 @@ impl Tunnel {
             update: None,
             bind_addresses: Vec::new(),
             addresses: Vec::new(),
+            own_time: Duration::ZERO,
             exit: None,
         }
     }
@@ -284,12 +288,16 @@ impl Tunnel {
         }
     }
 
-    /// From the host key on it is for the user to take his time.
+    /// The server has had its time; what the user and the agent took is not counted.
     fn connect_timeout(&mut self, reactor: &mut Reactor) {
+        let own = std::mem::take(&mut self.own_time).as_millis() as Millis;
         let server = &self.plan.server;
         match &self.stage {
-            Stage::LoggingIn(_) | Stage::Up(_) | Stage::Over => return,
-            Stage::Greeting(_) => Self::say(timed_out(self.progress, &self.peer())),
+            Stage::Up(_) | Stage::Over => return,
+            _ if own > 0 => return reactor.set_timer(reactor.now() + own, CONNECT_TIMEOUT),
+            Stage::Greeting(_) | Stage::LoggingIn(_) => {
+                Self::say(timed_out(self.progress, &self.peer()));
+            }
             stage => {
                 if let Stage::Dialling(dial) = stage {
                     reactor.hang_up(*dial);
@@ -354,7 +362,9 @@ impl Tunnel {
         let Some(blob) = reactor.engine(session).map(|engine| engine.host_key().to_vec()) else {
             return;
         };
+        let start = Instant::now();
         let trust = self.policy.judge(&self.plan.server, &blob, &*self.login.prompter);
+        self.own_time += start.elapsed();
         self.login.trust = trust;
         match trust {
             Trust::Known => {}
@@ -428,7 +438,10 @@ impl Tunnel {
 
     fn asked(&mut self, reactor: &mut Reactor, session: Key, ask: adit_engine::login_client::Ask) {
         let Some(client) = reactor.engine(session).and_then(Engine::login) else { return };
-        match self.login.answer(ask, client) {
+        let start = Instant::now();
+        let outcome = self.login.answer(ask, client);
+        self.own_time += start.elapsed();
+        match outcome {
             Some(Outcome::In(method)) => {
                 let server = &self.plan.server;
                 let address = server.address.map(|address| address.ip().to_canonical().to_string());

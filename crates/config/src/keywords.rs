@@ -96,7 +96,7 @@ keyword_table! {
         ClearAllForwardings [] flag clear_all_forwardings: bool = false;
         /// Tries, one per second.
         ConnectionAttempts [] number connection_attempts: u32 = 1;
-        /// Seconds until connected and through the key exchange; 0 leaves it to the system.
+        /// Seconds until logged in, not counting what the user takes; 0 leaves it to the system.
         ConnectTimeout [] time connect_timeout: u32 = 0;
         /// A forward that cannot be set up ends the connection.
         ExitOnForwardFailure [] flag exit_on_forward_failure: bool = false;

@@ -29,7 +29,7 @@ use std::{
 };
 
 /// What may stand behind the verb.
-pub(crate) const ARGUMENTS: &str = "[--sshd]";
+pub(crate) const ARGUMENTS: &str = "[--sshd] [--compare]";
 
 /// What goes through each forward in each direction.
 const LENGTH: u64 = 256 * MIB;
@@ -60,10 +60,14 @@ const FORWARDS: &[Forward] = &[
     Forward { name: "-D", what: "a SOCKS proxy here leads anywhere there", connect: through_proxy },
 ];
 
-/// Builds, starts, carries, verifies, tells.
+/// Builds, starts, carries, verifies, tells; with `--compare` the same through `ssh`, in turn with ours.
 pub(crate) fn run(arguments: &[String]) -> Outcome {
     let sshd = server(arguments)?;
     let program = build()?;
+    let mut programs = vec![program.clone()];
+    if arguments.iter().any(|argument| argument == "--compare") {
+        programs.push("ssh".into());
+    }
     println!(
         "server   {} on 127.0.0.1 port {}, with throw-away keys",
         openssh_version(),
@@ -71,32 +75,73 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     );
     println!("client   {}, {} KiB", program.display(), size_in_kib(&program));
     let services = [Service::source(SEEDS[SOURCE], LENGTH), Service::sink(SEEDS[SINK])];
-    let tunnel = Tunnel::open(program, &sshd, [services[SOURCE].port(), services[SINK].port()]);
+    let ends = [services[SOURCE].port(), services[SINK].port()];
+    let tunnels: Vec<Tunnel> =
+        programs.into_iter().map(|program| Tunnel::open(program, &sshd, ends)).collect();
     for forward in FORWARDS {
-        let fail = |way: &str, error| {
-            format!("{} {way}: {error}\nthe client said:\n{}", forward.name, tunnel.said())
-        };
-        let down =
-            receive((forward.connect)(&tunnel, SOURCE), &Progress::new(forward.name, "down"));
-        let down = down.map_err(|error| fail("down", error))?;
-        let up = send((forward.connect)(&tunnel, SINK), &Progress::new(forward.name, "up"));
-        let up = up.map_err(|error| fail("up", error))?;
-        let (down, up, size) = (speed(down), speed(up), LENGTH / MIB);
-        println!(
-            "{:<8} {size} MiB down at {down}, {size} MiB up at {up}: every byte right ({})",
-            forward.name, forward.what
-        );
+        let carried = tunnels.iter().map(|tunnel| carry(forward, tunnel));
+        let carried = carried.collect::<Result<Vec<_>, _>>()?;
+        if let [ours, theirs] = carried.as_slice() {
+            println!(
+                "ratio    {} to ssh: speed {:.2} down, {:.2} up; the client's CPU {:.2} down, {:.2} up",
+                forward.name,
+                theirs[0].seconds / ours[0].seconds,
+                theirs[1].seconds / ours[1].seconds,
+                ours[0].cpu / theirs[0].cpu,
+                ours[1].cpu / theirs[1].cpu,
+            );
+        }
     }
-    println!(
-        "done     {} MiB in all through one connection",
-        FORWARDS.len() as u64 * 2 * LENGTH / MIB
-    );
+    let moved = (tunnels.len() * FORWARDS.len()) as u64 * 2 * LENGTH / MIB;
+    println!("done     {moved} MiB in all, one connection per client");
     Ok(())
+}
+
+/// What one transfer cost.
+struct Cost {
+    seconds: f64,
+    /// Seconds of the client's processor time.
+    cpu: f64,
+}
+
+/// Moves everything through one forward, down and up, and tells.
+fn carry(forward: &Forward, tunnel: &Tunnel) -> Result<[Cost; 2], String> {
+    let through = |way: &str, end: usize, transfer: Transfer| {
+        let before = tunnel.client.cpu_seconds();
+        let took = transfer((forward.connect)(tunnel, end), &Progress::new(forward.name, way))
+            .map_err(|error| {
+                format!("{} {way}: {error}\nthe client said:\n{}", forward.name, tunnel.said())
+            })?;
+        let cpu = tunnel.client.cpu_seconds() - before;
+        Ok::<_, String>(Cost { seconds: took.as_secs_f64(), cpu })
+    };
+    let costs = [through("down", SOURCE, receive)?, through("up", SINK, send)?];
+    let [down, up] = costs.each_ref().map(Cost::told);
+    println!(
+        "{:<8} {:<5} {} MiB down {down}, up {up}: every byte right ({})",
+        forward.name,
+        tunnel.name,
+        LENGTH / MIB,
+        forward.what
+    );
+    Ok(costs)
+}
+
+/// Moves everything one way through a connection.
+type Transfer = fn(TcpStream, &Progress) -> io::Result<Duration>;
+
+impl Cost {
+    /// `540 MiB/s (0.61 CPU s/GiB)`
+    fn told(&self) -> String {
+        #[allow(clippy::cast_precision_loss, reason = "256 is exact")]
+        let mib = (LENGTH / MIB) as f64;
+        format!("{:.0} MiB/s ({:.2} CPU s/GiB)", mib / self.seconds, self.cpu * 1024.0 / mib)
+    }
 }
 
 /// Starts what the tunnel leads to: OpenSSH's server, asked for or not.
 fn server(arguments: &[String]) -> Result<Sshd, String> {
-    if arguments.iter().any(|argument| argument != "--sshd") {
+    if arguments.iter().any(|argument| !["--sshd", "--compare"].contains(&argument.as_str())) {
         return Err(format!("takes {ARGUMENTS}"));
     }
     let missing = tools::ensure(&[Need::Interop]);
@@ -115,6 +160,7 @@ fn build() -> Result<PathBuf, String> {
 
 /// A running client with all three kinds of forward.
 struct Tunnel {
+    name: String,
     client: Client,
     services: [u16; 2],
     local: [u16; 2],
@@ -135,14 +181,15 @@ impl Tunnel {
             ["-D".to_owned(), format!("127.0.0.1:{dynamic}")],
         ]
         .concat();
-        println!("command  adit -N {} 127.0.0.1", forwards.join(" "));
+        let name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        println!("command  {name} -N {} 127.0.0.1", forwards.join(" "));
         let start = Instant::now();
         let invocation =
             Invocation::to(&sshd.endpoint).program(program).option("ExitOnForwardFailure=yes");
         let ports = [local, remote].concat().into_iter().chain([dynamic]);
         let client = ports.fold(invocation.args(forwards).tunnel(), Client::listening);
         println!("tunnel   stands after {} ms", start.elapsed().as_millis());
-        Self { client, services, local, remote, dynamic }
+        Self { name, client, services, local, remote, dynamic }
     }
 
     fn said(&self) -> String {
@@ -208,12 +255,6 @@ impl Drop for Progress {
             let _ = write!(io::stderr(), "\r{:60}\r", "");
         }
     }
-}
-
-fn speed(took: Duration) -> String {
-    #[allow(clippy::cast_precision_loss, reason = "256 is exact")]
-    let mib = (LENGTH / MIB) as f64;
-    format!("{:.0} MiB/s", mib / took.as_secs_f64())
 }
 
 fn size_in_kib(program: &Path) -> u64 {

@@ -3,11 +3,12 @@
 use adit_interop_tests::{
     carry::through_echo,
     child::send,
-    client::Invocation,
+    client::{Invocation, is_adit},
     deadline::eventually,
     ports::{connect, free_port},
     service::Service,
-    sshd::Sshd,
+    skip::skip,
+    sshd::{Sshd, user_name},
 };
 use rustix::process::Signal;
 
@@ -65,4 +66,16 @@ fn a_server_that_never_speaks_is_given_up() {
                 &format!("Connection to 127.0.0.1 port {port} timed out"),
             ],
         );
+}
+
+#[test]
+fn a_login_that_never_ends_is_given_up() {
+    if !is_adit() {
+        return skip("ssh's ConnectTimeout ends with the key exchange");
+    }
+    let user = format!("AuthorizedKeysCommandUser {}", user_name());
+    let stuck = ["AuthorizedKeysFile none", "AuthorizedKeysCommand /bin/sleep 60", &user];
+    let sshd = Sshd::with(&stuck);
+    let peer = format!("Connection to 127.0.0.1 port {} timed out", sshd.endpoint.port);
+    Invocation::to(&sshd.endpoint).option("ConnectTimeout=1").arg("-N").run().assert(255, &[&peer]);
 }
