@@ -71,8 +71,9 @@ impl ExpectIdentification {
         line.map(Some)
     }
 
-    /// `raw` ends before its LF.
+    /// `raw` ends before its LF. What could have been said of its beginning is said first: how it was split does not show.
     fn whole_line(&mut self, raw: &[u8], start: usize) -> Result<Line, Error> {
+        self.check_unfinished(raw)?;
         let line = raw.strip_suffix(b"\r").unwrap_or(raw);
         if line.contains(&0) {
             return Err(InvalidMessage::NulInIdentification.into());
@@ -205,6 +206,16 @@ mod tests {
         assert_eq!(refusal(Role::Client, &lines), InvalidMessage::TooManyLines.into());
         let one = vec![b'x'; MAX_PRELIMINARY + 1];
         assert_eq!(refusal(Role::Client, &one), InvalidMessage::TooManyLines.into());
+    }
+
+    #[test]
+    fn a_line_wrong_in_two_ways_is_refused_for_the_same_reason_however_it_is_split() {
+        assert_eq!(refusal(Role::Server, b"\xfe\x03\0HTTP\r\n"), InvalidMessage::NotSsh.into());
+        let long = [b"SSH-2.0-\0", &[b'x'; 300][..], b"\n"].concat();
+        let too_long = InvalidMessage::IdentificationTooLong.into();
+        assert_eq!(refusal(Role::Client, &long), too_long);
+        let many = [b"\0", &vec![b'x'; MAX_PRELIMINARY][..], b"\n"].concat();
+        assert_eq!(refusal(Role::Client, &many), InvalidMessage::TooManyLines.into());
     }
 
     #[test]
