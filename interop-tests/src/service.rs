@@ -70,6 +70,9 @@ enum Place {
     Unix(PathBuf),
 }
 
+/// Connections that may wait to be accepted.
+const BACKLOG: i32 = 4096;
+
 impl Service {
     /// Serves at a port of 127.0.0.1.
     pub fn tcp(
@@ -90,6 +93,9 @@ impl Service {
         handler: impl Fn(&mut dyn Duplex) -> io::Result<()> + Send + Sync + 'static,
     ) -> Self {
         let listener = TcpListener::bind(address).expect("a loopback port");
+        // The standard library's backlog of 128 makes the kernel answer a burst with SYN cookies; a connection whose
+        // last ACK then finds the queue full stands at one end only until it sends something.
+        rustix::net::listen(&listener, BACKLOG).expect("a longer backlog");
         let place = Place::Tcp(listener.local_addr().expect("bound"));
         Self::serve(place, Box::new(handler), move || {
             let stream = listener.accept()?.0;
