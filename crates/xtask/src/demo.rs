@@ -184,8 +184,11 @@ impl Tunnel {
         let name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
         println!("command  {name} -N {} 127.0.0.1", forwards.join(" "));
         let start = Instant::now();
-        let invocation =
-            Invocation::to(&sshd.endpoint).program(program).option("ExitOnForwardFailure=yes");
+        // One cipher for all, or a comparison would be one of the clients' tastes.
+        let invocation = Invocation::to(&sshd.endpoint)
+            .program(program)
+            .option("ExitOnForwardFailure=yes")
+            .option("Ciphers=aes128-gcm@openssh.com");
         let ports = [local, remote].concat().into_iter().chain([dynamic]);
         let client = ports.fold(invocation.args(forwards).tunnel(), Client::listening);
         println!("tunnel   stands after {} ms", start.elapsed().as_millis());
