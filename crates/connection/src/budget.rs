@@ -7,11 +7,6 @@
 //! Grants are never taken back, they are given late: a channel whose room has shrunk gets its next adjust
 //! only once it holds less than that room.
 
-/// Shorter round trips count as this one, in milliseconds. On such a path what a window has to cover is the time
-/// until both loops come round to it: less would split mebibytes into many small system calls, and a queue of this
-/// length nobody feels.
-const LEAST_ROUND_TRIP_MS: u32 = 8;
-
 /// Parts of the limit kept back so that every channel can have its floor: one in this many.
 const FLOOR_PART: u64 = 8;
 /// A channel may hold this many times what is free. One channel alone gets two thirds of the budget,
@@ -23,6 +18,10 @@ const START_PART: u64 = 16;
 const LEAST_PERIOD_MS: u32 = 8;
 /// The round trip until one is measured.
 const ASSUMED_ROUND_TRIP_MS: u32 = 100;
+/// Shorter round trips count as this one, in milliseconds. On such a path what a window has to cover is the time
+/// until both loops come round to it: less would split mebibytes into many small system calls, and a queue of this
+/// length nobody feels.
+const LEAST_ROUND_TRIP_MS: u32 = 8;
 /// The least of this many measurements counts: one taken behind a full queue says nothing of the path.
 const ROUND_TRIPS_KEPT: usize = 8;
 

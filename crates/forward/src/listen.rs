@@ -1,4 +1,4 @@
-//! Local listeners: which addresses a specification means, and binding them. BEHAVIOUR of ssh -L and -D, `-g`.
+//! Local listeners: which addresses a specification means, and binding them. ssh(1) -L, -D and -g.
 //! Touches: listening sockets, the umask while a unix socket is bound.   Never: what is done with a connection.
 //! Invariants: every address that was asked for is either bound or reported.
 //! Errors: [`BindFailure`] per address.   Allocates: per listener.
