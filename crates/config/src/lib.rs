@@ -27,6 +27,7 @@ pub mod destination;
 mod error;
 pub mod keywords;
 pub mod pattern;
+pub mod server;
 mod table;
 pub mod tokens;
 pub mod types;

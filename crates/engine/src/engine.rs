@@ -14,7 +14,7 @@ use crate::round_trip::{Question, RoundTrip};
 use adit_buf::{RxBuf, Span, TxRing};
 use adit_connection::{
     Answer, Channel, ChannelRequestId, Connection, Forward, Open, OpenError, ReplyToken, Request,
-    RequestError, RequestId,
+    RequestError, RequestId, Sendable,
 };
 use adit_crypto::Random;
 use adit_transport::{Counters, Incoming, Negotiated, Transport};
@@ -193,6 +193,35 @@ impl Engine {
         tx: &'a mut TxRing,
     ) -> Result<Batch<'a>, Blocked> {
         let sendable = self.connection.sendable(channel)?;
+        let (prefix, _length) = sendable.header.split_at(5);
+        self.reserve_for(channel, prefix, &sendable, limit, tx)
+    }
+
+    /// As [`reserve`](Self::reserve), for data of another type than plain: what a command says on stderr. RFC 4254 §5.2.
+    ///
+    /// # Errors
+    /// [`Blocked`] says what to wait for.
+    pub fn reserve_extended<'a>(
+        &'a mut self,
+        channel: Channel,
+        data_type_code: u32,
+        limit: usize,
+        tx: &'a mut TxRing,
+    ) -> Result<Batch<'a>, Blocked> {
+        let sendable = self.connection.sendable(channel)?;
+        let header = sendable.extended_header_for(data_type_code, 0);
+        let (prefix, _length) = header.split_at(9);
+        self.reserve_for(channel, prefix, &sendable, limit, tx)
+    }
+
+    fn reserve_for<'a>(
+        &'a mut self,
+        channel: Channel,
+        prefix: &[u8],
+        sendable: &Sendable,
+        limit: usize,
+        tx: &'a mut TxRing,
+    ) -> Result<Batch<'a>, Blocked> {
         // A confirmation or a reply that waits must not be overtaken by data.
         self.pump(tx);
         if !self.connection.outbox().is_empty() {
@@ -204,7 +233,6 @@ impl Engine {
         }
         let body = sendable.max.min(limit.max(1));
         let count = (sendable.window / body).min(limit.div_ceil(body)).max(1);
-        let (prefix, _length) = sendable.header.split_at(5);
         let slots = self.transport.reserve(prefix, body, count, tx)?;
         Ok(Batch { slots, connection: &mut self.connection, channel })
     }

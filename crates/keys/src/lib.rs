@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod agent;
+pub mod authorized_keys;
 pub mod certificate;
 pub mod fingerprint;
 pub mod host;

@@ -31,6 +31,7 @@ mod token;
 
 pub use dial::DialOptions;
 pub use link::Link;
+pub use mio::Waker;
 pub use resolve::{Family, Found, LookupId, by_name};
 pub use session::Closed;
 pub use socket::{Listener, Pair, Socket};
@@ -48,7 +49,7 @@ use crate::token::{Kind, Slab, unpack};
 use adit_buf::{Pool, Span};
 use adit_engine::Channel;
 use mio::net::UnixStream;
-use mio::{Events, Interest, Poll, Token, Waker};
+use mio::{Events, Interest, Poll, Token};
 use std::collections::VecDeque;
 use std::io::{self, Read};
 use std::net::SocketAddr;
@@ -111,6 +112,11 @@ pub enum Event {
         dial: Key,
         /// The stream, or the last address and its error.
         result: Result<Key, (SocketAddr, io::Error)>,
+    },
+    /// A stream made an end of a channel by [`Reactor::attach`] has nothing more to read.
+    InputEnded {
+        /// Which stream.
+        stream: Key,
     },
     /// A stream is gone.
     StreamGone {

@@ -5,7 +5,7 @@
 //! Proved by: the loop's tests, `docs/DATA_PATH.md` walks through it.
 
 use crate::session::{Closed, Session};
-use crate::stream::{Bound, Inbound, MAX_SLICES, Outbound, Stream, uninterrupted};
+use crate::stream::{Bound, End, Inbound, MAX_SLICES, Outbound, Stream, uninterrupted};
 use crate::token::Key;
 use crate::{BATCH, Event, Handler, Reactor};
 use adit_buf::Span;
@@ -93,7 +93,10 @@ impl Reactor {
                 let extended = Some(data_type_code);
                 handler.event(self, Event::Data { session: key, channel, extended, bytes });
             }
-            Ssh::WindowAdjusted { channel } => self.with_stream(key, channel, Self::queue_fill),
+            Ssh::WindowAdjusted { channel } => {
+                self.with_stream(key, channel, Self::queue_fill);
+                self.with_extended(key, channel, Self::queue_fill);
+            }
             Ssh::Eof { channel } => {
                 self.with_stream(key, channel, |reactor, stream| {
                     if let Some(stream) = reactor.streams.get_mut(stream) {
@@ -130,16 +133,41 @@ impl Reactor {
         }
     }
 
+    fn with_extended(
+        &mut self,
+        session: Key,
+        channel: Channel,
+        mut act: impl FnMut(&mut Self, Key),
+    ) {
+        let Some(owner) = self.sessions.get(session) else { return };
+        let ends: Vec<Key> = owner
+            .extended
+            .iter()
+            .filter(|(other, _)| *other == channel)
+            .map(|(_, stream)| *stream)
+            .collect();
+        for stream in ends {
+            act(self, stream);
+        }
+    }
+
     /// The peer has closed the channel: our side of it closes once its stream is written out.
     fn wind_up(&mut self, key: Key, channel: Channel) {
         match self.stream_of(key, channel) {
-            Some(stream) => self.finish(stream),
+            Some(stream) if self.is_whole(stream) => self.finish(stream),
+            // The owner of several ends has been told, and ends them.
+            Some(_) => {}
             None => {
                 if let Some(engine) = self.engine(key) {
                     engine.close(channel);
                 }
             }
         }
+    }
+
+    fn is_whole(&self, stream: Key) -> bool {
+        let bound = self.streams.get(stream).and_then(|stream| stream.bound);
+        bound.is_some_and(|bound| bound.end == End::Whole)
     }
 
     /// The channel never came to be: its stream is closed in order.
@@ -178,7 +206,9 @@ impl Reactor {
             self.drain_spill(key);
             match self.streams.get(key).map(|stream| stream.inbound) {
                 Some(Inbound::Dialogue) => self.read_dialogue(key, handler),
-                Some(Inbound::Flowing) => self.fill(key, share),
+                Some(Inbound::Flowing) if self.fill(key, share) => {
+                    handler.event(self, Event::InputEnded { stream: key });
+                }
                 _ => {}
             }
             if self.streams.get(key).is_some_and(Stream::is_done) {
@@ -191,7 +221,7 @@ impl Reactor {
     fn drain_spill(&mut self, key: Key) {
         let Some(stream) = self.streams.get_mut(key) else { return };
         let left = stream.write_through(std::iter::empty());
-        if let (Some(Bound { session, channel }), true) = (stream.bound, left > 0) {
+        if let (Some(Bound { session, channel, .. }), true) = (stream.bound, left > 0) {
             if let Some(owner) = self.sessions.get_mut(session) {
                 owner.engine.set_now(self.now);
                 owner.engine.delivered(channel, left);
@@ -221,35 +251,42 @@ impl Reactor {
     }
 
     /// Reads straight into packets, as much as the window, the output and the stream's share allow.
-    fn fill(&mut self, key: Key, share: usize) {
-        let Some(stream) = self.streams.get_mut(key) else { return };
-        let Some(Bound { session, channel }) = stream.bound else { return };
-        let Some(owner) = self.sessions.get_mut(session) else { return };
+    ///
+    /// True when the input of a stream that is not a channel's only end is over.
+    fn fill(&mut self, key: Key, share: usize) -> bool {
+        let Some(stream) = self.streams.get_mut(key) else { return false };
+        let Some(bound) = stream.bound else { return false };
+        let Some(owner) = self.sessions.get_mut(bound.session) else { return false };
         if !stream.has_input() {
-            return;
+            return false;
         }
         // A link that is full is not helped by more output: what waits here delays everybody else's packets.
         if !owner.tx.is_empty() && (!owner.ready.write || owner.tx.pending_len() >= BATCH) {
             owner.waiting.push(key);
-            return;
+            return false;
         }
         if owner.tx.room() < share.min(BATCH) {
             owner.tx.lend(self.pool.take());
         }
-        match fill_once(owner, stream, channel, share) {
+        let mut told = false;
+        match fill_once(owner, stream, bound, share) {
             Ok(Filled::Some) => self.queue_if_readable(key),
             Ok(Filled::Nothing) => {}
             Ok(Filled::End) => {
                 stream.inbound = Inbound::Ended;
-                owner.engine.send_eof(channel);
+                match bound.end {
+                    End::Whole => owner.engine.send_eof(bound.channel),
+                    End::Part { .. } => told = true,
+                }
             }
             Ok(Filled::Blocked(Blocked::Window)) => {}
             Ok(Filled::Blocked(Blocked::Rekeying | Blocked::OutputFull)) => owner.waiting.push(key),
             Ok(Filled::Blocked(_)) => stream.inbound = Inbound::Ended,
             Err(error) => self.break_off(key, error),
         }
-        self.queue_flush(session);
+        self.queue_flush(bound.session);
         self.set_trim_soon();
+        told
     }
 
     fn queue_if_readable(&mut self, key: Key) {
@@ -280,10 +317,17 @@ enum Filled {
 fn fill_once(
     owner: &mut Session,
     stream: &mut Stream,
-    channel: Channel,
+    Bound { channel, end, .. }: Bound,
     share: usize,
 ) -> io::Result<Filled> {
-    let mut batch = match owner.engine.reserve(channel, share, &mut owner.tx) {
+    let tx = &mut owner.tx;
+    let reserved = match end {
+        End::Part { extended: Some(code) } => {
+            owner.engine.reserve_extended(channel, code, share, tx)
+        }
+        _ => owner.engine.reserve(channel, share, tx),
+    };
+    let mut batch = match reserved {
         Ok(batch) => batch,
         Err(blocked) => return Ok(Filled::Blocked(blocked)),
     };

@@ -49,6 +49,8 @@ pub(crate) struct Session {
     pub(crate) dirty: bool,
     /// The local ends of its channels, by channel index.
     pub(crate) streams: Vec<Option<Key>>,
+    /// Further local ends, whose data has a type of its own.
+    pub(crate) extended: Vec<(Channel, Key)>,
     /// Streams that have data but found the output full or the keys changing.
     pub(crate) waiting: Vec<Key>,
     /// What channels without a stream are to send.
@@ -76,6 +78,7 @@ impl Session {
             resume: false,
             dirty: false,
             streams: Vec::new(),
+            extended: Vec::new(),
             waiting: Vec::new(),
             held: VecDeque::new(),
             timer: None,

@@ -222,7 +222,8 @@ impl Reactor {
         }
         let Some(mut session) = self.sessions.remove(key) else { return };
         session.link.shutdown();
-        for stream in session.streams.iter().flatten() {
+        let further = session.extended.iter().map(|(_, stream)| stream);
+        for stream in session.streams.iter().flatten().chain(further) {
             self.orphan(*stream);
         }
         let closed = session.closed.take().unwrap_or(Closed::Here);

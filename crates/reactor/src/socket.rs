@@ -32,6 +32,15 @@ impl Pair {
         let flags = [set_nonblocking(input.as_fd())?, set_nonblocking(output.as_fd())?];
         Ok(Self { input, output: Some(output), restore: flags })
     }
+
+    /// Takes a descriptor that is only read, such as a command's stderr.
+    ///
+    /// # Errors
+    /// Those of `fcntl`.
+    pub fn read_only(input: OwnedFd) -> io::Result<Self> {
+        let flags = set_nonblocking(input.as_fd())?;
+        Ok(Self { input, output: None, restore: [flags, (OFlags::empty(), false)] })
+    }
 }
 
 impl Drop for Pair {
@@ -105,7 +114,11 @@ impl Socket {
         match self {
             Self::Tcp(stream) => stream.read_vectored(bufs),
             Self::Unix(stream) => stream.read_vectored(bufs),
-            Self::Pair(pair) => Ok(rustix::io::readv(&pair.input, bufs)?),
+            Self::Pair(pair) => match rustix::io::readv(&pair.input, bufs) {
+                // A terminal whose last program has gone.
+                Err(rustix::io::Errno::IO) => Ok(0),
+                result => Ok(result?),
+            },
         }
     }
 

@@ -50,6 +50,19 @@ pub(crate) enum Outbound {
 pub(crate) struct Bound {
     pub(crate) session: Key,
     pub(crate) channel: Channel,
+    pub(crate) end: End,
+}
+
+/// How much of the channel's local end a stream is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// All of it: the channel ends with the stream.
+    Whole,
+    /// One of several, as a command has: the channel's end is its owner's to tell.
+    Part {
+        /// Type code of what the stream reads; `None` for plain data.
+        extended: Option<u32>,
+    },
 }
 
 #[derive(Debug)]

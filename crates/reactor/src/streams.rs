@@ -6,7 +6,7 @@
 
 use crate::readiness::Readiness;
 use crate::socket::Socket;
-use crate::stream::{Bound, Inbound, Outbound, Stream};
+use crate::stream::{Bound, End, Inbound, Outbound, Stream};
 use crate::timer::Millis;
 use crate::token::{Key, Kind};
 use crate::{Event, Handler, Reactor, Timer};
@@ -83,8 +83,43 @@ impl Reactor {
         };
         state.inbound = Inbound::Held;
         state.early = early;
-        state.bound = Some(Bound { session, channel });
+        state.bound = Some(Bound { session, channel, end: End::Whole });
         owner.set_stream(channel, Some(stream));
+    }
+
+    /// Makes a stream one of several local ends of an open channel: the input and output of a command.
+    ///
+    /// Payload flows at once, and EOF from SSH ends the stream's writing half. What the stream's own end means is the
+    /// owner's to say: it gets [`Event::InputEnded`], calls [`Reactor::send_eof`] and [`Reactor::close_channel`], and,
+    /// when the peer closes the channel, cuts the stream and closes the channel too.
+    pub fn attach(&mut self, stream: Key, session: Key, channel: Channel) {
+        self.attach_as(stream, session, channel, None);
+        if let Some(owner) = self.sessions.get_mut(session) {
+            owner.set_stream(channel, Some(stream));
+        }
+    }
+
+    /// As [`Reactor::attach`], for a stream that is only read: what comes is sent as data of this type. RFC 4254 §5.2.
+    pub fn attach_extended(
+        &mut self,
+        stream: Key,
+        session: Key,
+        channel: Channel,
+        data_type_code: u32,
+    ) {
+        self.attach_as(stream, session, channel, Some(data_type_code));
+        if let Some(owner) = self.sessions.get_mut(session) {
+            owner.extended.push((channel, stream));
+        }
+        self.end_of_input(stream);
+    }
+
+    fn attach_as(&mut self, stream: Key, session: Key, channel: Channel, extended: Option<u32>) {
+        if let Some(state) = self.streams.get_mut(stream) {
+            state.inbound = Inbound::Flowing;
+            state.bound = Some(Bound { session, channel, end: End::Part { extended } });
+            self.queue_fill(stream);
+        }
     }
 
     /// The channel is open: what the stream reads flows into it.
@@ -151,20 +186,27 @@ impl Reactor {
             }
             let Some(mut stream) = self.streams.remove(key) else { continue };
             stream.socket.deregister(self.poll.registry());
-            if let Some(Bound { session, channel }) = stream.bound {
-                if let Some(owner) = self.sessions.get_mut(session) {
-                    if owner.stream_of(channel) == Some(key) {
-                        owner.set_stream(channel, None);
-                        owner.engine.close(channel);
-                    }
-                }
-                self.queue_flush(session);
+            if let Some(bound) = stream.bound {
+                self.detach(key, bound);
             }
             handler.event(
                 self,
                 Event::StreamGone { stream: key, counts: stream.counts, error: stream.error },
             );
         }
+    }
+
+    /// A stream is gone: its channel goes with it, if it was all there was at this end.
+    fn detach(&mut self, key: Key, Bound { session, channel, end }: Bound) {
+        let Some(owner) = self.sessions.get_mut(session) else { return };
+        owner.extended.retain(|(_, stream)| *stream != key);
+        if owner.stream_of(channel) == Some(key) {
+            owner.set_stream(channel, None);
+            if end == End::Whole {
+                owner.engine.close(channel);
+            }
+        }
+        self.queue_flush(session);
     }
 
     /// How many streams there are.

@@ -75,6 +75,22 @@ const ROOMS: &[Room] = &[
         SAFE,
     ),
     room(
+        "aditd",
+        "crates/server",
+        &[
+            "adit-auth",
+            "adit-config",
+            "adit-connection",
+            "adit-crypto",
+            "adit-engine",
+            "adit-forward",
+            "adit-keys",
+            "adit-reactor",
+            "adit-transport",
+        ],
+        SAFE,
+    ),
+    room(
         "adit-testkit",
         "crates/testkit",
         &[

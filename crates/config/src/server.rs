@@ -1,0 +1,5 @@
+//! To be written.
+
+/// What is in force for one connection.
+#[derive(Clone, Debug, Default)]
+pub struct ServerOptions {}
