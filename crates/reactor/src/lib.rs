@@ -16,6 +16,7 @@
 //! One turn: `wait · accept · dial · read_links · fill_slots · tick · flush · reap`.
 
 mod accept;
+pub mod background;
 mod dial;
 mod link;
 mod readiness;
@@ -23,6 +24,7 @@ mod relay;
 mod resolve;
 mod session;
 mod sessions;
+pub mod signals;
 mod socket;
 mod stream;
 mod streams;
