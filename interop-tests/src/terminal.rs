@@ -31,11 +31,11 @@ pub struct Terminal {
 }
 
 impl Terminal {
-    /// Starts `command` at a terminal of this size.
+    /// Starts `command` at a terminal of this size. It is taken, as the screen ends when nobody holds the far end.
     ///
     /// # Panics
     /// When the system has no terminal to give or the program does not start.
-    pub fn start(command: &mut Command, rows: u16, columns: u16) -> Self {
+    pub fn start(mut command: Command, rows: u16, columns: u16) -> Self {
         let near = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
         grantpt(&near).and_then(|()| unlockpt(&near)).expect("our own terminal");
         let name = ptsname(&near, Vec::new()).expect("its name");
@@ -44,7 +44,7 @@ impl Terminal {
         resize(&keyboard, rows, columns);
         let streams = || Stdio::from(far.try_clone().expect("a descriptor"));
         command.stdin(streams()).stdout(streams()).stderr(Stdio::piped());
-        let process = Guarded::attach("the client", command);
+        let process = Guarded::attach("the client", &mut command);
         let screen = Log::follow(keyboard.try_clone().expect("a descriptor"));
         Self { process, screen, keyboard }
     }

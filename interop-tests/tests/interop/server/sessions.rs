@@ -6,6 +6,7 @@ use adit_interop_tests::{
     carry::MIB,
     deadline::eventually,
     pattern::Pattern,
+    scratch::Scratch,
     sshd::{Sshd, user_name},
 };
 use std::{
@@ -200,7 +201,9 @@ fn an_unknown_subsystem_is_refused() {
 
 #[test]
 fn a_subsystem_of_the_configuration_runs() {
-    let server = aditd::with(&["Subsystem greeter /bin/sh -c 'echo subsystem says $0' hello"]);
+    let scratch = Scratch::new();
+    let script = scratch.write("greeter", "echo subsystem says $1\n");
+    let server = aditd::with(&[&format!("Subsystem greeter /bin/sh {} hello", script.display())]);
     let finished = ssh(&server).arg("-s").run_remotely(&["greeter"]);
     assert_eq!(finished.stdout, "subsystem says hello\n", "{finished:?}");
 }
