@@ -126,7 +126,11 @@ impl Setup {
             authorized.display()
         );
         config += &(self.defaults.join("\n") + "\n");
-        config += "StrictModes no\nPermitRootLogin yes\nLogLevel DEBUG1\nMaxStartups 200\n";
+        config += "StrictModes no\nPermitRootLogin yes\nLogLevel DEBUG1\n";
+        // The one keyword of which sshd takes the last value.
+        if !self.lines.iter().any(|line| line.starts_with("MaxStartups ")) {
+            config += "MaxStartups 200\n";
+        }
         config += &(self.blocks.join("\n") + "\n");
         scratch.write("sshd_config", config);
         let known_hosts = scratch.write("known_hosts", known_hosts);

@@ -21,11 +21,8 @@ fn a_client_that_knows_one_key_learns_the_others() {
     let all = fs::read_to_string(&server.endpoint.known_hosts).expect("written by the harness");
     let one = all.lines().find(|line| line.contains("ssh-ed25519")).expect("among them");
     fs::write(&server.endpoint.known_hosts, format!("{one}\n")).expect("our own file");
-    let client = ssh(&server)
-        .arg("-v")
-        .option("UpdateHostKeys=yes")
-        .option("HashKnownHosts=no")
-        .tunnel();
+    let client =
+        ssh(&server).arg("-v").option("UpdateHostKeys=yes").option("HashKnownHosts=no").tunnel();
     let known = || fs::read_to_string(&server.endpoint.known_hosts).unwrap_or_default();
     eventually("three known keys", || (known().lines().count() == 3).then_some(()));
     drop(client);
