@@ -45,16 +45,23 @@ pub const SID: Release = Release { name: "sid", has_penalties: true };
 /// All of them.
 pub const RELEASES: &[Release] = &[BULLSEYE, BOOKWORM, TRIXIE, SID];
 
+/// Counts what changes in the images: one that was made before is not used again.
+const GENERATION: u32 = 2;
+
 /// Who may log in with a password, inside the containers only.
 pub const USER: &str = "adit";
 /// That user's password.
 pub const PASSWORD: &str = "throw-away password";
 
+/// Somebody with the same key and no shell.
+pub const WITHOUT_SHELL: &str = "shut-out";
+
 /// Where a container sees the server's keys and configuration.
 const MOUNT: &str = "/adit";
 const READY: &str = "mkdir -p /run/sshd /run/adit && useradd -m -s /bin/sh adit && \
-    echo 'adit:throw-away password' | chpasswd && \
-    install -d -m 700 -o adit ~adit/.ssh && install -m 600 -o adit /adit/authorized_keys ~adit/.ssh/";
+    useradd -m -s /usr/sbin/nologin shut-out && echo 'adit:throw-away password' | chpasswd && \
+    for user in adit shut-out; do install -d -m 700 -o $user /home/$user/.ssh && \
+    install -m 600 -o $user /adit/authorized_keys /home/$user/.ssh/; done";
 
 /// Why there is no container.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -216,7 +223,7 @@ impl Engine {
     pub fn image(&self, release: &str) -> Result<String, Unavailable> {
         static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
         let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-        let image = format!("adit-interop:{release}");
+        let image = format!("adit-interop:{release}-{GENERATION}");
         if succeeds(self.program, &["image", "inspect", &image]) {
             return Ok(image);
         }
@@ -230,7 +237,7 @@ impl Engine {
 
     /// Makes an image out of Debian packages, without any image registry.
     fn bootstrap(&self, release: &str, image: &str) -> Result<(), Unavailable> {
-        let archive = cache_folder().join(format!("{release}.tar"));
+        let archive = cache_folder().join(format!("{release}-{GENERATION}.tar"));
         if !archive.is_file() {
             bootstrap_archive(release, &archive)?;
         }
@@ -300,7 +307,7 @@ fn bootstrap_archive(release: &str, archive: &Path) -> Result<(), Unavailable> {
     let root = folder.join(format!("{release}.{}", process::id()));
     let half_done = folder.join(format!("{release}.{}.tar", process::id()));
     let (root_name, tar_name) = (root.display().to_string(), half_done.display().to_string());
-    let include = "--include=openssh-server,dropbear-bin";
+    let include = "--include=openssh-server,openssh-client,dropbear-bin";
     let made = run("debootstrap", &["--variant=minbase", include, release, &root_name])
         .and_then(|()| {
             run("tar", &["--directory", &root_name, "--create", "--file", &tar_name, "."])
