@@ -55,8 +55,9 @@ async def signals(connection):
 
 async def terminals(connection):
     process = await connection.create_process(
-        "stty -echo; while read line; do stty size; done", term_type="xterm", term_size=(77, 33)
+        "stty -echo; echo ready; while read line; do stty size; done", term_type="xterm", term_size=(77, 33)
     )
+    assert (await process.stdout.readline()).strip() == "ready"
     process.stdin.write("\n")
     assert (await process.stdout.readline()).strip() == "33 77"
     process.change_terminal_size(100, 40)

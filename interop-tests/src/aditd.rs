@@ -51,6 +51,11 @@ pub fn setup() -> Setup {
     with_role("user")
 }
 
+/// The same with a program of ours that lies elsewhere, for example a release build.
+pub fn setup_of(program: PathBuf) -> Setup {
+    with_subsystem(Setup::default().program(program)).default_line("Role user")
+}
+
 /// Users of the system log in; for root.
 pub fn system() -> Setup {
     with_role("system")
@@ -63,13 +68,15 @@ pub fn gateway() -> Setup {
 
 fn with_role(role: &str) -> Setup {
     let setup = Setup::default().program(program()).default_line("LogLevel VERBOSE");
-    let setup = match sftp_server() {
-        Some(path) if role != "gateway" => {
-            setup.default_line(format!("Subsystem sftp {}", path.display()))
-        }
-        _ => setup,
-    };
+    let setup = if role == "gateway" { setup } else { with_subsystem(setup) };
     if is_aditd() { setup.default_line(format!("Role {role}")) } else { setup }
+}
+
+fn with_subsystem(setup: Setup) -> Setup {
+    match sftp_server() {
+        Some(path) => setup.default_line(format!("Subsystem sftp {}", path.display())),
+        None => setup,
+    }
 }
 
 /// A server with the settings that most tests want.

@@ -59,7 +59,7 @@ pub const WITHOUT_SHELL: &str = "shut-out";
 /// Where a container sees the server's keys and configuration.
 const MOUNT: &str = "/adit";
 const READY: &str = "mkdir -p /run/sshd /run/adit && useradd -m -s /bin/sh adit && \
-    useradd -m -s /usr/sbin/nologin shut-out && echo 'adit:throw-away password' | chpasswd && \
+    useradd -m -p '*' -s /usr/sbin/nologin shut-out && echo 'adit:throw-away password' | chpasswd && \
     for user in adit shut-out; do install -d -m 700 -o $user /home/$user/.ssh && \
     install -m 600 -o $user /adit/authorized_keys /home/$user/.ssh/; done";
 
