@@ -1,8 +1,8 @@
 //! `aditd`: an SSH server for tunnels, in one process. sshd(8), sshd_config(5).
-//! Touches: its command line, its configuration, the exit status.   Never: packets.
+//! Touches: its command line, the exit status, threads.   Never: packets.
 //! Invariants: what could not be set up before the first connection ends the program with a clear line.
 //! Errors: one line on stderr, exit status as sshd's.   Allocates: per start.
-//! Proved by: the interop tests.
+//! Proved by: interop `server::operation`.
 #![forbid(unsafe_code)]
 #![allow(dead_code, reason = "rooms are being built side by side")]
 
@@ -12,15 +12,26 @@ mod connection;
 mod errand;
 mod front;
 mod host;
+mod host_key_proof;
+mod idle;
 mod init;
 mod limits;
 mod log;
 mod login;
 mod notify;
+mod owners;
 mod policy;
+mod records;
 mod session;
+mod settings;
 mod shared;
+mod start;
 mod syslog;
 mod worker;
 
-fn main() {}
+/// As it stands in the identification line.
+pub(crate) const SOFTWARE: &str = concat!("aditd_", env!("CARGO_PKG_VERSION"));
+
+fn main() -> std::process::ExitCode {
+    start::main()
+}
