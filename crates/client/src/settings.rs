@@ -161,6 +161,7 @@ pub(crate) fn dial(options: &Options, bind_addresses: Vec<IpAddr>) -> DialOption
         bind_interface: options.bind_interface.clone(),
         keepalive: options.tcp_keep_alive,
         type_of_service: options.ip_qos.bulk.map(u32::from),
+        time_limit: None,
     }
 }
 

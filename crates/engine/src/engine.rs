@@ -527,6 +527,11 @@ impl Engine {
         self.connection.announce_host_keys(keys);
     }
 
+    /// Tells the peer's log why a request of its is refused; the refusal itself has no room for words. RFC 4253 §11.3.
+    pub fn explain(&mut self, words: &str) {
+        self.connection.explain(words);
+    }
+
     /// Answers a global request of the peer's.
     pub fn reply(&mut self, token: ReplyToken, answer: Answer<'_>) {
         self.connection.reply(token, answer);

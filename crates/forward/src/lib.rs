@@ -10,8 +10,11 @@ mod dynamic_request;
 mod forwarder;
 mod http_connect;
 pub mod listen;
+mod originator;
 mod permit;
+mod reach;
 mod remote;
+pub mod served;
 mod socks;
 pub mod spec;
 
@@ -20,5 +23,7 @@ pub use dynamic_request::{
 };
 pub use forwarder::{ForwardOptions, Forwarder, Notice};
 pub use listen::{BindFailure, ListenOptions, os_words};
+pub use originator::Originator;
 pub use permit::{PermitError, PermitRemoteOpen};
+pub use served::{Served, ServedOptions};
 pub use spec::{Bind, Direction, ForwardSpec, Listen, ListenOn, SpecError, Target};

@@ -106,23 +106,65 @@ fn addresses(
     port: u16,
     options: &ListenOptions,
 ) -> Result<(Vec<SocketAddr>, bool), BindFailure> {
-    let both = |v4: Ipv4Addr, v6: Ipv6Addr| {
-        let addresses = [IpAddr::V4(v4), IpAddr::V6(v6)].into_iter();
-        (
-            addresses
-                .filter(|ip| options.family.takes(*ip))
-                .map(|ip| SocketAddr::new(ip, port))
-                .collect(),
-            true,
-        )
-    };
     match on {
-        ListenOn::Loopback => Ok(both(Ipv4Addr::LOCALHOST, Ipv6Addr::LOCALHOST)),
-        ListenOn::Wildcard => Ok(both(Ipv4Addr::UNSPECIFIED, Ipv6Addr::UNSPECIFIED)),
+        ListenOn::Loopback | ListenOn::Wildcard => {
+            Ok((known_addresses(on, port, options.family).unwrap_or_default(), true))
+        }
         ListenOn::Address(name) => by_name(name, port, options.family)
             .map(|addresses| (addresses, false))
             .map_err(|words| BindFailure::Name(name.to_owned(), words)),
     }
+}
+
+/// The addresses, unless a name has to be looked up first.
+pub(crate) fn known_addresses(
+    on: ListenOn<'_>,
+    port: u16,
+    family: Family,
+) -> Option<Vec<SocketAddr>> {
+    let ips: [Option<IpAddr>; 2] = match on {
+        ListenOn::Loopback => [Some(Ipv4Addr::LOCALHOST.into()), Some(Ipv6Addr::LOCALHOST.into())],
+        ListenOn::Wildcard => {
+            [Some(Ipv4Addr::UNSPECIFIED.into()), Some(Ipv6Addr::UNSPECIFIED.into())]
+        }
+        ListenOn::Address(name) => [Some(name.parse().ok()?), None],
+    };
+    let wanted = ips.into_iter().flatten().filter(|ip| family.takes(*ip));
+    Some(wanted.map(|ip| SocketAddr::new(ip, port)).collect())
+}
+
+/// How often a port is chosen again because the other family's is taken.
+const CHOICES: usize = 16;
+
+/// Binds whatever of `addresses` can be bound, all to one port; when that is 0, the system chooses it.
+pub(crate) fn bind_any(addresses: &[SocketAddr]) -> io::Result<Vec<Listener>> {
+    let chosen = addresses.iter().all(|address| address.port() == 0);
+    let mut tries = if chosen { CHOICES } else { 1 };
+    loop {
+        tries -= 1;
+        let (bound, failure) = bind_to_one_port(addresses);
+        let taken = failure.as_ref().is_some_and(|error| error.kind() == io::ErrorKind::AddrInUse);
+        match failure {
+            _ if taken && tries > 0 => {}
+            Some(error) if bound.is_empty() => return Err(error),
+            _ if bound.is_empty() => return Err(io::ErrorKind::AddrNotAvailable.into()),
+            _ => return Ok(bound),
+        }
+    }
+}
+
+/// Also gives the failure that says most.
+fn bind_to_one_port(addresses: &[SocketAddr]) -> (Vec<Listener>, Option<io::Error>) {
+    let (mut bound, mut failure): (Vec<Listener>, Option<io::Error>) = (Vec::new(), None);
+    for address in addresses {
+        let chosen = bound.first().and_then(Listener::local_addr).map(|address| address.port());
+        match bind_tcp(SocketAddr::new(address.ip(), chosen.unwrap_or(address.port()))) {
+            Ok(listener) => bound.push(listener),
+            Err(error) if failure.as_ref().is_none_or(family_is_absent) => failure = Some(error),
+            Err(_) => {}
+        }
+    }
+    (bound, failure)
 }
 
 fn family_is_absent(error: &io::Error) -> bool {

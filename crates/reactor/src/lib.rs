@@ -36,7 +36,7 @@ pub use link::Link;
 pub use mio::Waker;
 pub use resolve::{Family, Found, LookupId, by_name};
 pub use session::Closed;
-pub use socket::{Listener, Pair, Socket};
+pub use socket::{Listener, Pair, Removal, Socket};
 pub use stream::Counts;
 pub use timer::Millis;
 pub use token::Key;
@@ -154,6 +154,7 @@ pub trait Handler {
 enum Timer {
     Session(Key),
     Stagger(Key),
+    Patience(Key),
     Listener(Key),
     Silence(Key),
     Trim,
@@ -325,6 +326,7 @@ impl Reactor {
             match timer {
                 Timer::Session(key) => self.session_deadline(key, handler),
                 Timer::Stagger(key) => self.next_attempt(key, handler),
+                Timer::Patience(key) => self.lose_patience(key, handler),
                 Timer::Listener(key) => self.queue_accept(key),
                 Timer::Silence(key) => self.close_if_in_dialogue(key),
                 Timer::Trim => self.trim(),

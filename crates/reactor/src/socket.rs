@@ -9,6 +9,7 @@ use mio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 use rustix::fs::OFlags;
+use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::net::{Shutdown, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -190,13 +191,22 @@ fn register_end(
     }
 }
 
+/// What is done about the path of a unix socket that is no longer listened on.
+pub struct Removal(Box<dyn FnOnce() + Send>);
+
+impl fmt::Debug for Removal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Removal")
+    }
+}
+
 /// A listening socket.
 #[derive(Debug)]
 pub enum Listener {
     /// TCP.
     Tcp(TcpListener),
     /// Unix domain; its path is removed when it is dropped.
-    Unix(UnixListener, PathBuf),
+    Unix(UnixListener, Option<Removal>),
 }
 
 impl Listener {
@@ -215,7 +225,30 @@ impl Listener {
     /// Those of `fcntl`.
     pub fn unix(listener: std::os::unix::net::UnixListener, path: PathBuf) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
-        Ok(Self::Unix(UnixListener::from_std(listener), path))
+        Self::unix_with(listener, move || {
+            let _ = std::fs::remove_file(path);
+        })
+    }
+
+    /// As [`Listener::unix`], where removing the path is another's to do: of those who have the right to.
+    ///
+    /// # Errors
+    /// Those of `fcntl`; the path is removed then, too.
+    pub fn unix_with(
+        listener: std::os::unix::net::UnixListener,
+        remove: impl FnOnce() + Send + 'static,
+    ) -> io::Result<Self> {
+        let removal = Removal(Box::new(remove));
+        let unblocked = listener.set_nonblocking(true);
+        let listener = Self::Unix(UnixListener::from_std(listener), Some(removal));
+        unblocked.map(|()| listener)
+    }
+
+    /// Leaves the path of a unix socket where it is: somebody takes its place.
+    pub fn leave_path(&mut self) {
+        if let Self::Unix(_, removal) = self {
+            *removal = None;
+        }
     }
 
     pub(crate) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
@@ -223,6 +256,14 @@ impl Listener {
             Self::Tcp(listener) => registry.register(listener, token, Interest::READABLE),
             Self::Unix(listener, _) => registry.register(listener, token, Interest::READABLE),
         }
+    }
+
+    pub(crate) fn deregister(&mut self, registry: &Registry) {
+        // Closing the descriptor would do; this only fails when it was never registered.
+        let _ = match self {
+            Self::Tcp(listener) => registry.deregister(listener),
+            Self::Unix(listener, _) => registry.deregister(listener),
+        };
     }
 
     pub(crate) fn accept(&self) -> io::Result<Socket> {
@@ -248,8 +289,10 @@ impl Listener {
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        if let Self::Unix(_, path) = self {
-            let _ = std::fs::remove_file(path);
+        if let Self::Unix(_, removal) = self {
+            if let Some(Removal(remove)) = removal.take() {
+                remove();
+            }
         }
     }
 }

@@ -6,7 +6,7 @@
 
 use crate::readiness::Readiness;
 use crate::socket::Socket;
-use crate::stream::{Bound, End, Inbound, Outbound, Stream};
+use crate::stream::{Bound, Counts, End, Inbound, Outbound, Stream};
 use crate::timer::Millis;
 use crate::token::{Key, Kind};
 use crate::{Event, Handler, Reactor, Timer};
@@ -207,6 +207,11 @@ impl Reactor {
             }
         }
         self.queue_flush(session);
+    }
+
+    /// What a stream has carried so far.
+    pub fn counts(&self, stream: Key) -> Option<Counts> {
+        self.streams.get(stream).map(|stream| stream.counts)
     }
 
     /// How many streams there are.
