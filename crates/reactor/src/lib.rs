@@ -47,7 +47,7 @@ use crate::stream::Stream;
 use crate::timer::{Clock, Timers, until};
 use crate::token::{Kind, Slab, unpack};
 use adit_buf::{Pool, Span};
-use adit_engine::Channel;
+use adit_engine::{Channel, Counters};
 use mio::net::UnixStream;
 use mio::{Events, Interest, Poll, Token};
 use std::collections::VecDeque;
@@ -91,6 +91,8 @@ pub enum Event {
         session: Key,
         /// How it ended.
         closed: Closed,
+        /// What it carried.
+        counters: Counters,
     },
     /// A listener has taken a connection; it is read once it is told what for.
     Accepted {
@@ -151,6 +153,7 @@ pub trait Handler {
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Timer {
     Session(Key),
+    Goodbye(Key),
     Stagger(Key),
     Listener(Key),
     Silence(Key),
@@ -322,6 +325,7 @@ impl Reactor {
         while let Some(timer) = self.timers.due(self.now) {
             match timer {
                 Timer::Session(key) => self.session_deadline(key, handler),
+                Timer::Goodbye(key) => self.give_up_goodbye(key),
                 Timer::Stagger(key) => self.next_attempt(key, handler),
                 Timer::Listener(key) => self.queue_accept(key),
                 Timer::Silence(key) => self.close_if_in_dialogue(key),

@@ -67,7 +67,7 @@ impl Reactor {
         let stream_key = session.stream_of(channel);
         match stream_key.and_then(|stream| self.streams.get_mut(stream)) {
             Some(stream) => {
-                let left = stream.write_through(payload);
+                let left = stream.write_through(payload, self.now);
                 session.engine.delivered(channel, left);
                 if let (true, Some(stream)) = (stream.outbound == Outbound::Broken, stream_key) {
                     self.queue_fill(stream);
@@ -220,7 +220,7 @@ impl Reactor {
     /// Writes what an earlier turn had to leave.
     fn drain_spill(&mut self, key: Key) {
         let Some(stream) = self.streams.get_mut(key) else { return };
-        let left = stream.write_through(std::iter::empty());
+        let left = stream.write_through(std::iter::empty(), self.now);
         if let (Some(Bound { session, channel, .. }), true) = (stream.bound, left > 0) {
             if let Some(owner) = self.sessions.get_mut(session) {
                 owner.engine.set_now(self.now);
@@ -270,7 +270,10 @@ impl Reactor {
         }
         let mut told = false;
         match fill_once(owner, stream, bound, share) {
-            Ok(Filled::Some) => self.queue_if_readable(key),
+            Ok(Filled::Some) => {
+                stream.active_at = self.now;
+                self.queue_if_readable(key);
+            }
             Ok(Filled::Nothing) => {}
             Ok(Filled::End) => {
                 stream.inbound = Inbound::Ended;

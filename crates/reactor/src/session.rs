@@ -59,6 +59,8 @@ pub(crate) struct Session {
     pub(crate) timer: Option<Millis>,
     /// Set once it is over; what is pending is still written.
     pub(crate) closed: Option<Closed>,
+    /// Once it is over: whether what is pending may still take time to be written.
+    pub(crate) lingers: bool,
 }
 
 /// Channel numbers are handed out from 0 and used again, so a table by number stays dense.
@@ -83,7 +85,13 @@ impl Session {
             held: VecDeque::new(),
             timer: None,
             closed: None,
+            lingers: false,
         }
+    }
+
+    /// Whether nothing keeps it: it has ended, and its goodbye is written or nobody waits for that.
+    pub(crate) fn is_over(&self) -> bool {
+        self.closed.is_some() && !(self.lingers && !self.tx.is_empty())
     }
 
     pub(crate) fn stream_of(&self, channel: Channel) -> Option<Key> {

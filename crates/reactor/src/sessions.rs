@@ -7,6 +7,7 @@
 use crate::link::Link;
 use crate::readiness::Readiness;
 use crate::session::{Closed, Held, Session};
+use crate::timer::Millis;
 use crate::token::{Key, Kind};
 use crate::{Event, Handler, Reactor, Timer};
 use adit_engine::{Channel, Engine};
@@ -101,6 +102,34 @@ impl Reactor {
             session.closed.get_or_insert(Closed::Here);
             self.queue_flush(key);
         }
+    }
+
+    /// As [`Reactor::close_session`], but a link that is full may take `patience` milliseconds to drain.
+    ///
+    /// Until its [`Event::Closed`] nothing more is read from the link.
+    pub fn close_session_within(&mut self, key: Key, description: &str, patience: Millis) {
+        self.close_session(key, description);
+        if let Some(session) = self.sessions.get_mut(key) {
+            session.lingers = true;
+            self.timers.set(self.now + patience, Timer::Goodbye(key));
+        }
+    }
+
+    pub(crate) fn give_up_goodbye(&mut self, key: Key) {
+        if let Some(session) = self.sessions.get_mut(key) {
+            session.lingers = false;
+            self.queue_flush(key);
+        }
+    }
+
+    /// The sessions there are.
+    pub fn session_keys(&self) -> impl Iterator<Item = Key> + '_ {
+        self.sessions.keys()
+    }
+
+    /// How many sessions there are.
+    pub fn session_count(&self) -> usize {
+        self.sessions.len()
     }
 
     /// Sends bytes on a channel that has no stream, as soon as window and keys allow.
@@ -199,6 +228,7 @@ impl Reactor {
             session.dirty = false;
             if let Err(error) = session.flush(&mut self.pool) {
                 session.closed.get_or_insert(Closed::Link(error));
+                session.lingers = false;
             }
             if let Some(at) = session.engine.next_deadline() {
                 if session.timer.is_none_or(|set| at < set) {
@@ -217,7 +247,7 @@ impl Reactor {
 
     /// A session that is over goes: at once, or when the goodbye is written, whichever the link allows.
     pub(crate) fn end_if_closed(&mut self, key: Key, handler: &mut dyn Handler) {
-        if self.sessions.get(key).is_none_or(|session| session.closed.is_none()) {
+        if !self.sessions.get(key).is_some_and(Session::is_over) {
             return;
         }
         let Some(mut session) = self.sessions.remove(key) else { return };
@@ -227,9 +257,10 @@ impl Reactor {
             self.orphan(*stream);
         }
         let closed = session.closed.take().unwrap_or(Closed::Here);
+        let counters = session.engine.counters();
         // The socket closes here, before anybody is told.
         drop(session);
         self.reap(handler);
-        handler.event(self, Event::Closed { session: key, closed });
+        handler.event(self, Event::Closed { session: key, closed, counters });
     }
 }

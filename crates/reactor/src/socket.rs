@@ -76,6 +76,17 @@ pub enum Socket {
 }
 
 impl Socket {
+    /// Takes a connected TCP socket of the standard library's, such as one that another thread accepted.
+    ///
+    /// # Errors
+    /// Those of `fcntl`.
+    pub fn tcp(stream: std::net::TcpStream) -> io::Result<Self> {
+        stream.set_nonblocking(true)?;
+        // A key press must not wait for a full segment. A peer that is gone already is found out by reading.
+        let _ = stream.set_nodelay(true);
+        Ok(Self::Tcp(TcpStream::from_std(stream)))
+    }
+
     /// Takes a connected unix socket of the standard library's.
     ///
     /// # Errors

@@ -11,6 +11,7 @@
 
 use crate::readiness::Readiness;
 use crate::socket::Socket;
+use crate::timer::Millis;
 use crate::token::Key;
 use adit_buf::TxRing;
 use adit_engine::Channel;
@@ -80,6 +81,8 @@ pub(crate) struct Stream {
     pub(crate) queued: bool,
     /// Bytes read from the socket and written to it.
     pub(crate) counts: Counts,
+    /// When it last moved any.
+    pub(crate) active_at: Millis,
     pub(crate) error: Option<io::Error>,
 }
 
@@ -93,7 +96,7 @@ pub struct Counts {
 }
 
 impl Stream {
-    pub(crate) fn new(socket: Socket, ready: Readiness, inbound: Inbound) -> Self {
+    pub(crate) fn new(socket: Socket, ready: Readiness, inbound: Inbound, now: Millis) -> Self {
         Self {
             socket,
             ready,
@@ -104,6 +107,7 @@ impl Stream {
             bound: None,
             queued: false,
             counts: Counts::default(),
+            active_at: now,
             error: None,
         }
     }
@@ -124,6 +128,7 @@ impl Stream {
     pub(crate) fn write_through<'a>(
         &mut self,
         fresh: impl Iterator<Item = &'a [u8]> + Clone,
+        now: Millis,
     ) -> usize {
         let spilled = self.spill.pending_len();
         let wanted = spilled + fresh.clone().map(<[u8]>::len).sum::<usize>();
@@ -131,6 +136,9 @@ impl Stream {
         if self.outbound == Outbound::Broken {
             self.spill.written(spilled);
             return wanted;
+        }
+        if taken > 0 {
+            self.active_at = now;
         }
         self.spill.written(taken.min(spilled));
         let mut skip = taken.saturating_sub(spilled);

@@ -16,7 +16,7 @@ use std::io;
 /// Streams.
 impl Reactor {
     pub(crate) fn add_stream(&mut self, mut socket: Socket, inbound: Inbound) -> io::Result<Key> {
-        let registry = self.poll.registry();
+        let (registry, now) = (self.poll.registry(), self.now);
         let mut result = Ok(());
         let key = self.streams.insert_with(|key| {
             let ready = match socket.register(registry, key.token(Kind::Stream)) {
@@ -27,7 +27,7 @@ impl Reactor {
                     Readiness::default()
                 }
             };
-            Stream::new(socket, ready, inbound)
+            Stream::new(socket, ready, inbound, now)
         });
         if let Err(error) = result {
             self.streams.remove(key);
@@ -42,6 +42,19 @@ impl Reactor {
     /// When the system will not watch it.
     pub fn add_socket(&mut self, socket: Socket) -> io::Result<Key> {
         self.add_stream(socket, Inbound::Held)
+    }
+
+    /// Takes a stream that is no channel's off the loop, to be handed to another one; no event follows.
+    pub fn release(&mut self, stream: Key) -> Option<Socket> {
+        self.streams.get(stream).filter(|state| state.bound.is_none())?;
+        let mut state = self.streams.remove(stream)?;
+        state.socket.deregister(self.poll.registry());
+        Some(state.socket)
+    }
+
+    /// When payload last came from the stream's socket or went to it; when it was added, if none has yet.
+    pub fn idle_since(&self, stream: Key) -> Option<Millis> {
+        self.streams.get(stream).map(|state| state.active_at)
     }
 
     /// The socket of a stream.
