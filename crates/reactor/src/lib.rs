@@ -16,6 +16,7 @@
 //! One turn: `wait · accept · dial · read_links · fill_slots · tick · flush · reap`.
 
 mod accept;
+mod answers;
 mod dial;
 mod link;
 mod readiness;
@@ -100,6 +101,14 @@ pub enum Event {
         listener: Key,
         /// The new stream.
         stream: Key,
+    },
+    /// A listener cannot take connections, for want of descriptors as a rule. It rests and tries again;
+    /// this is said once, until it has taken one again.
+    AcceptFailed {
+        /// Which listener.
+        listener: Key,
+        /// Why.
+        error: io::Error,
     },
     /// Bytes of a stream in dialogue. An empty piece is end of file.
     Received {
@@ -327,7 +336,7 @@ impl Reactor {
                 Timer::Session(key) => self.session_deadline(key, handler),
                 Timer::Goodbye(key) => self.give_up_goodbye(key),
                 Timer::Stagger(key) => self.next_attempt(key, handler),
-                Timer::Listener(key) => self.queue_accept(key),
+                Timer::Listener(key) => self.rested(key),
                 Timer::Silence(key) => self.close_if_in_dialogue(key),
                 Timer::Trim => self.trim(),
                 Timer::User(id) => handler.event(self, Event::Timer(id)),

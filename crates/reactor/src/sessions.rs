@@ -190,7 +190,8 @@ impl Reactor {
             self.open_packets(key, handler);
             return self.queue_read(key);
         }
-        if !session.ready.read {
+        // Flushing puts it back on the list.
+        if !session.ready.read || session.answers.are_too_many() {
             return;
         }
         match session.read(&mut self.pool) {
@@ -226,6 +227,7 @@ impl Reactor {
         for key in std::mem::take(&mut self.to_flush) {
             let Some(session) = self.sessions.get_mut(key) else { continue };
             session.dirty = false;
+            let held_back = session.answers.are_too_many();
             if let Err(error) = session.flush(&mut self.pool) {
                 session.closed.get_or_insert(Closed::Link(error));
                 session.lingers = false;
@@ -236,10 +238,17 @@ impl Reactor {
                     self.timers.set(at, Timer::Session(key));
                 }
             }
+            let listens_again = held_back && !session.answers.are_too_many();
             if session.tx.is_empty() {
-                for stream in std::mem::take(&mut session.waiting) {
-                    self.queue_fill(stream);
+                for key in std::mem::take(&mut session.waiting) {
+                    if let Some(stream) = self.streams.get_mut(key) {
+                        stream.waiting = false;
+                    }
+                    self.queue_fill(key);
                 }
+            }
+            if listens_again {
+                self.queue_read(key);
             }
             self.end_if_closed(key, handler);
         }
@@ -253,7 +262,8 @@ impl Reactor {
         let Some(mut session) = self.sessions.remove(key) else { return };
         session.link.shutdown();
         let further = session.extended.iter().map(|(_, stream)| stream);
-        for stream in session.streams.iter().flatten().chain(further) {
+        let streams = session.streams.iter().flatten().map(|(_, stream)| stream);
+        for stream in streams.chain(further) {
             self.orphan(*stream);
         }
         let closed = session.closed.take().unwrap_or(Closed::Here);

@@ -79,6 +79,8 @@ pub(crate) struct Stream {
     pub(crate) bound: Option<Bound>,
     /// On the run list already.
     pub(crate) queued: bool,
+    /// On its session's list of those that wait for the output to drain.
+    pub(crate) waiting: bool,
     /// Bytes read from the socket and written to it.
     pub(crate) counts: Counts,
     /// When it last moved any.
@@ -106,10 +108,17 @@ impl Stream {
             early: Vec::new(),
             bound: None,
             queued: false,
+            waiting: false,
             counts: Counts::default(),
             active_at: now,
             error: None,
         }
+    }
+
+    /// Becomes one of several local ends of an open channel.
+    pub(crate) fn attach(&mut self, bound: Bound) {
+        self.inbound = Inbound::Flowing;
+        self.bound = Some(bound);
     }
 
     /// Whether both halves are done with, so that the socket can go.
