@@ -44,15 +44,25 @@ impl Pair {
     }
 }
 
+impl Pair {
+    fn close_output(&mut self) {
+        if let Some(output) = self.output.take() {
+            restore(output.as_fd(), self.restore[1]);
+        }
+    }
+}
+
 impl Drop for Pair {
     fn drop(&mut self) {
-        // The descriptions may be shared with a shell that expects them to block.
-        let ends = [Some(self.input.as_fd()), self.output.as_ref().map(AsFd::as_fd)];
-        for (end, (flags, changed)) in ends.into_iter().zip(self.restore) {
-            if let (Some(fd), true) = (end, changed) {
-                let _ = rustix::fs::fcntl_setfl(fd, flags);
-            }
-        }
+        self.close_output();
+        restore(self.input.as_fd(), self.restore[0]);
+    }
+}
+
+/// The description may be shared with a shell that expects it to block.
+fn restore(fd: BorrowedFd<'_>, (flags, changed): (OFlags, bool)) {
+    if changed {
+        let _ = rustix::fs::fcntl_setfl(fd, flags);
     }
 }
 
@@ -77,6 +87,17 @@ pub enum Socket {
 }
 
 impl Socket {
+    /// Takes a connected TCP socket of the standard library's, such as one that another thread accepted.
+    ///
+    /// # Errors
+    /// Those of `fcntl`.
+    pub fn tcp(stream: std::net::TcpStream) -> io::Result<Self> {
+        stream.set_nonblocking(true)?;
+        // A key press must not wait for a full segment. A peer that is gone already is found out by reading.
+        let _ = stream.set_nodelay(true);
+        Ok(Self::Tcp(TcpStream::from_std(stream)))
+    }
+
     /// Takes a connected unix socket of the standard library's.
     ///
     /// # Errors
@@ -139,7 +160,7 @@ impl Socket {
             Self::Tcp(stream) => stream.shutdown(Shutdown::Write),
             Self::Unix(stream) => stream.shutdown(Shutdown::Write),
             Self::Pair(pair) => {
-                pair.output = None;
+                pair.close_output();
                 Ok(())
             }
         }
