@@ -10,6 +10,8 @@ mod dynamic_request;
 mod forwarder;
 mod http_connect;
 pub mod listen;
+mod network;
+pub mod pattern;
 mod permit;
 mod remote;
 mod socks;
@@ -20,5 +22,6 @@ pub use dynamic_request::{
 };
 pub use forwarder::{ForwardOptions, Forwarder, Notice};
 pub use listen::{BindFailure, ListenOptions, os_words};
-pub use permit::{PermitError, PermitRemoteOpen};
+pub use network::{Network, NetworkError};
+pub use permit::{Flaw, Kind, Permit, PermitError, PermitListen, PermitOpen, PermitRemoteOpen};
 pub use spec::{Bind, Direction, ForwardSpec, Listen, ListenOn, SpecError, Target};
