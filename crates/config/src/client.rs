@@ -399,7 +399,7 @@ mod tests {
             "UserKnownHostsFile /a \"/b c\"" => user_known_hosts_files == ["/a", "/b c"];
             "PreferredAuthentications password,publickey" => preferred_authentications == ["password", "publickey"];
             "VersionAddendum two words" => version_addendum == Some("two words".to_owned());
-            "PermitRemoteOpen none" => permit_remote_open == PermitRemoteOpen::None;
+            "PermitRemoteOpen none" => permit_remote_open == PermitRemoteOpen::NONE;
             "Ciphers +old" => ciphers == ["chacha20-poly1305@openssh.com", "aes256-ctr", "ssh-ed25519", "old"];
             "Ciphers -aes*" => ciphers == ["chacha20-poly1305@openssh.com", "ssh-ed25519"];
             "MACs ^old" => macs == ["old", "chacha20-poly1305@openssh.com", "aes256-ctr", "ssh-ed25519"];

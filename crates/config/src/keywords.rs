@@ -129,7 +129,7 @@ keyword_table! {
         /// Try password authentication.
         PasswordAuthentication [] flag password_authentication: bool = true;
         /// Where reverse dynamic forwards may connect.
-        PermitRemoteOpen [] permit permit_remote_open: PermitRemoteOpen = PermitRemoteOpen::Any;
+        PermitRemoteOpen [] permit permit_remote_open: PermitRemoteOpen = PermitRemoteOpen::ANY;
         /// TCP port of the server.
         Port [] port port: u16 = 22;
         /// Authentication methods, in the order they are tried.

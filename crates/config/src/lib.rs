@@ -26,7 +26,6 @@ mod client;
 pub mod destination;
 mod error;
 pub mod keywords;
-pub mod pattern;
 pub mod server;
 mod table;
 pub mod tokens;
@@ -34,6 +33,7 @@ pub mod types;
 mod value;
 mod words;
 
+pub use adit_forward::pattern;
 pub use algorithms::{AlgorithmSet, Algorithms};
 pub use client::Partial;
 pub use destination::Destination;

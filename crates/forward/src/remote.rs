@@ -189,11 +189,10 @@ impl Forwarder {
         protocol: Protocol,
         early: Vec<u8>,
     ) {
-        if !self.options.permit_remote_open.allows(&target.host, target.port) {
-            self.notices.push_back(Notice::ProxyRefused(format!(
-                "PermitRemoteOpen does not allow {}:{}",
-                target.host, target.port
-            )));
+        let permit = &self.options.permit_remote_open;
+        if !permit.allows(&target.host, target.port) {
+            let words = permit.refusal(&target.host, target.port);
+            self.notices.push_back(Notice::ProxyRefused(words));
             return self.turn_away(reactor, channel, protocol.failure(Failure::NotAllowed));
         }
         let reach = Reach { protocol: Some(protocol), early, ..Reach::new(channel, target.into()) };
