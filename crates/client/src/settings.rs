@@ -4,9 +4,9 @@
 //! Errors: none; options were checked when they were taken.   Allocates: lists.
 //! Proved by: `tests` below, interop `matrix.rs`.
 
-use crate::algorithms::by_name;
 use crate::host_key::{self, Strict};
 use crate::log::Level;
+use adit_config::by_name;
 use adit_config::Options;
 use adit_config::types::{
     AddressFamily, FingerprintHash, LogLevel, PubkeyAuthentication, StrictHostKeyChecking,

@@ -34,7 +34,7 @@ mod value;
 mod words;
 
 pub use adit_forward::pattern;
-pub use algorithms::{AlgorithmSet, Algorithms};
+pub use algorithms::{AlgorithmSet, Algorithms, by_name};
 pub use client::Partial;
 pub use destination::Destination;
 pub use error::{ConfigError, Note, Source};
