@@ -1,0 +1,217 @@
+//! Whether a key may log an account in: revocation, authorities, principals, authorized_keys. sshd_config(5).
+//! Touches: the files that the rules name, with the rights of whoever owns them.   Never: signatures over the session.
+//! Invariants: a list of revoked keys that cannot be read revokes all; what a user owns is read with the user's rights.
+//! Errors: the reason of a refusal.   Allocates: per key, bounded by the files' own limits.
+//! Proved by: `tests` beside this file, with keys and certificates made by ssh-keygen.
+
+use super::rights::with_rights_of;
+use super::{Account, KeyRules, KeyVerdict, Origin, ShownKey, clock, tokens};
+use adit_crypto::{Certificate, PublicKey, SecurityKeyUse};
+use adit_keys::authorized_keys::{Found, Grants, Login, search, search_principals};
+use adit_keys::certificate::{Holder, check_user_certificate};
+use adit_keys::fingerprint::key_bits;
+use adit_keys::public::lists_key;
+use adit_keys::revoked::RevokedKeys;
+use adit_keys::strict_modes;
+use rustix::fs::{Mode, OFlags, open};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+use std::path::Path;
+
+/// Whether the key may log the account in, and what it grants.
+///
+/// # Errors
+/// Why not.
+pub(super) fn check_key(
+    account: &Account,
+    shown: &ShownKey<'_>,
+    origin: &Origin,
+    rules: &KeyRules,
+) -> KeyVerdict {
+    let key = PublicKey::decode(shown.blob).map_err(|error| error.to_string())?;
+    check_size(&key, rules)?;
+    check_revoked(&key, rules)?;
+    let login = Login {
+        user: &account.name,
+        address: origin.address,
+        host: origin.host.as_deref(),
+        now: clock::now(),
+        from_local: clock::from_local,
+        ca_algorithms: &rules.ca_signature_algorithms,
+    };
+    let search = Search { account, login, rules, refusals: Vec::new() };
+    let grants = search.grants(&key)?;
+    check_security_key(&key, shown.flags, &grants, rules)?;
+    Ok(grants)
+}
+
+/// RequiredRSASize, of a certificate's authority as well.
+fn check_size(key: &PublicKey, rules: &KeyRules) -> Result<(), String> {
+    let authority = key.certificate().map(Certificate::signature_key);
+    for key in [Some(key.key()), authority].into_iter().flatten() {
+        let bits = key_bits(&key.encode()).unwrap_or(0);
+        if matches!(key, PublicKey::Rsa(_)) && bits < rules.required_rsa_size {
+            return Err("refusing RSA key: Invalid key length".to_owned());
+        }
+    }
+    Ok(())
+}
+
+fn check_revoked(key: &PublicKey, rules: &KeyRules) -> Result<(), String> {
+    let Some(path) = &rules.revoked_keys else { return Ok(()) };
+    let revoked = RevokedKeys::load(path)
+        .map_err(|error| format!("Error checking revoked keys file {}: {error}", path.display()))?;
+    match revoked.is_revoked(key) {
+        true => Err(format!("revoked by {}", path.display())),
+        false => Ok(()),
+    }
+}
+
+/// What a security key must have told with its signature.
+fn check_security_key(
+    key: &PublicKey,
+    flags: Option<u8>,
+    grants: &Grants,
+    rules: &KeyRules,
+) -> Result<(), String> {
+    let is_security_key =
+        matches!(key.key(), PublicKey::SkEd25519 { .. } | PublicKey::SkEcdsa { .. });
+    let Some(flags) = flags.filter(|_| is_security_key) else { return Ok(()) };
+    let lacks = |flag: u8| flags & flag == 0;
+    if (rules.touch_required || grants.touch_required) && lacks(SecurityKeyUse::USER_PRESENT) {
+        return Err("user presence (authenticator touch) requirement not met".to_owned());
+    }
+    if (rules.verify_required || grants.verify_required) && lacks(SecurityKeyUse::USER_VERIFIED) {
+        return Err("user verification requirement not met".to_owned());
+    }
+    Ok(())
+}
+
+/// A key looked for in one place after the other.
+struct Search<'a> {
+    account: &'a Account,
+    login: Login<'a>,
+    rules: &'a KeyRules,
+    /// What was found that speaks against it.
+    refusals: Vec<String>,
+}
+
+impl Search<'_> {
+    /// In sshd's order: trusted authorities, then the files.
+    fn grants(mut self, key: &PublicKey) -> KeyVerdict {
+        if let Some(certificate) = key.certificate() {
+            if let Some(grants) = self.by_trusted_authority(certificate) {
+                return Ok(grants);
+            }
+        }
+        if let Some(grants) = self.by_files(key) {
+            return Ok(grants);
+        }
+        Err(match self.refusals.is_empty() {
+            true => "not an authorized key".to_owned(),
+            false => self.refusals.join("; "),
+        })
+    }
+
+    /// TrustedUserCAKeys
+    fn by_trusted_authority(&mut self, certificate: &Certificate) -> Option<Grants> {
+        let authority = certificate.signature_key().encode();
+        let files = self.rules.trusted_user_ca_keys.iter();
+        let listed: Vec<_> = files.map(|path| (path, lists_key(path, &authority))).collect();
+        for (path, answer) in &listed {
+            if let Err(error) = answer {
+                self.refusals.push(format!("TrustedUserCAKeys {}: {error}", path.display()));
+            }
+        }
+        if !listed.iter().any(|(_, answer)| matches!(answer, Ok(true))) {
+            return None;
+        }
+        match &self.rules.authorized_principals_file {
+            Some(pattern) if pattern != "none" => self.by_principals_file(certificate, pattern),
+            _ => {
+                let holder = Holder::Named(&self.account.name);
+                match check_user_certificate(certificate, holder, &self.login) {
+                    Ok(grants) => Some(grants),
+                    Err(error) => {
+                        self.refusals.push(error.to_string());
+                        None
+                    }
+                }
+            }
+        }
+    }
+
+    /// AuthorizedPrincipalsFile
+    fn by_principals_file(&mut self, certificate: &Certificate, pattern: &str) -> Option<Grants> {
+        let login = self.login;
+        let found = self
+            .in_file(pattern, &|name, lines| search_principals(&login, certificate, name, lines));
+        let grants = self.taken(found);
+        if grants.is_none() {
+            let reason = "Certificate does not contain an authorized principal";
+            self.refusals.push(reason.to_owned());
+        }
+        grants
+    }
+
+    /// AuthorizedKeysFile
+    fn by_files(&mut self, key: &PublicKey) -> Option<Grants> {
+        let login = self.login;
+        let patterns = self.rules.authorized_keys_files.iter();
+        patterns.filter(|pattern| *pattern != "none").find_map(|pattern| {
+            let found = self.in_file(pattern, &|name, lines| search(&login, key, name, lines));
+            self.taken(found)
+        })
+    }
+
+    fn taken(&mut self, found: Result<Found, String>) -> Option<Grants> {
+        match found {
+            Ok(found) => {
+                self.refusals.extend(found.refusals);
+                found.grants
+            }
+            Err(reason) => {
+                self.refusals.push(reason);
+                None
+            }
+        }
+    }
+
+    /// Looks into the account's file of that pattern, with the account's rights; one that is not there has no lines.
+    fn in_file(
+        &self,
+        pattern: &str,
+        look: &(dyn Fn(&str, &mut dyn BufRead) -> io::Result<Found> + Sync),
+    ) -> Result<Found, String> {
+        let path = tokens::file_of(pattern, self.account)?;
+        let name = path.display().to_string();
+        let system = self.account.system.as_ref();
+        let home = system.map(|system| system.home.as_path());
+        let owner = system.map_or_else(|| rustix::process::geteuid().as_raw(), |user| user.uid);
+        with_rights_of(system, || {
+            let Some(file) = open_file(&path).map_err(|error| format!("{name}: {error}"))? else {
+                return Ok(Found::default());
+            };
+            if self.rules.strict_modes {
+                strict_modes::check(&file, &path, home, owner)
+                    .map_err(|error| error.to_string())?;
+            }
+            look(&name, &mut BufReader::new(file)).map_err(|error| format!("{name}: {error}"))
+        })
+        .unwrap_or_else(|error| Err(format!("{name}: {error}")))
+    }
+}
+
+/// Opens a regular file; anything else might never give an answer.
+fn open_file(path: &Path) -> io::Result<Option<File>> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
+    let file = match open(path, flags, Mode::empty()) {
+        Ok(file) => File::from(file),
+        Err(rustix::io::Errno::NOENT) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    match file.metadata()?.is_file() {
+        true => Ok(Some(file)),
+        false => Err(io::Error::other("not a regular file")),
+    }
+}

@@ -1,0 +1,99 @@
+//! The host as an ordinary user sees it: they can let themselves in, and nobody else.
+//! Touches: what that user may.   Never: other users, rights other than the process's own.
+//! Invariants: there is one account.
+//! Errors: `io::Error` of the system.   Allocates: the account.
+//! Proved by: `tests` below.
+
+use super::{
+    Account, Host, KeyRules, KeyVerdict, Origin, ShownKey, SystemAccount, authorized, sockets,
+    system,
+};
+use nix::unistd::{Uid, User};
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::net::{UnixListener, UnixStream};
+
+/// The user who runs this.
+#[derive(Debug)]
+pub(crate) struct UserHost {
+    me: Account,
+}
+
+impl UserHost {
+    /// Finds out who this is; a user without an entry in the user database goes by the environment.
+    ///
+    /// # Errors
+    /// When the look-up fails, or neither knows a name.
+    pub(crate) fn new() -> io::Result<Self> {
+        let me = match User::from_uid(Uid::effective())? {
+            Some(user) => system::account_of(user)?,
+            None => account_of_environment(&|name| std::env::var(name).ok())?,
+        };
+        Ok(Self { me })
+    }
+}
+
+/// Containers often run a number that no database has.
+fn account_of_environment(variable: &dyn Fn(&str) -> Option<String>) -> io::Result<Account> {
+    let uid = Uid::effective().as_raw();
+    let name = variable("USER").or_else(|| variable("LOGNAME")).filter(|name| !name.is_empty());
+    let name = name.ok_or_else(|| io::Error::other(format!("No user exists for uid {uid}")))?;
+    let gid = rustix::process::getegid().as_raw();
+    let others = rustix::process::getgroups()?;
+    let gids = std::iter::once(gid).chain(others.iter().map(|gid| gid.as_raw())).collect();
+    let system = SystemAccount {
+        uid,
+        gid,
+        gids,
+        home: variable("HOME").unwrap_or_else(|| "/".to_owned()).into(),
+        shell: variable("SHELL").unwrap_or_else(|| "/bin/sh".to_owned()).into(),
+    };
+    Ok(Account { name, groups: Vec::new(), system: Some(system) })
+}
+
+impl Host for UserHost {
+    fn account(&self, user: &str) -> io::Result<Option<Account>> {
+        Ok((user == self.me.name).then(|| self.me.clone()))
+    }
+
+    fn admits(&self, _account: &Account) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn check_key(
+        &self,
+        account: &Account,
+        key: &ShownKey<'_>,
+        origin: &Origin,
+        rules: &KeyRules,
+    ) -> KeyVerdict {
+        authorized::check_key(account, key, origin, rules)
+    }
+
+    fn check_password(&self, _: Option<&Account>, _: &[u8], _: bool) -> bool {
+        false
+    }
+
+    fn connect_unix(&self, account: &Account, path: &str) -> io::Result<UnixStream> {
+        sockets::connect_unix(account.system.as_ref(), path)
+    }
+
+    fn listen_unix(
+        &self,
+        account: &Account,
+        path: &str,
+        mask: u32,
+        unlink: bool,
+    ) -> io::Result<UnixListener> {
+        sockets::listen_unix(account.system.as_ref(), path, mask, unlink)
+    }
+
+    fn unlink_unix(&self, account: &Account, path: &str) -> io::Result<()> {
+        sockets::unlink_unix(account.system.as_ref(), path)
+    }
+
+    fn listen_tcp(&self, _account: &Account, address: SocketAddr) -> io::Result<TcpListener> {
+        // The kernel knows better which ports this user may have.
+        sockets::listen_tcp(None, address)
+    }
+}
