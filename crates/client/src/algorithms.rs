@@ -20,8 +20,16 @@ pub(crate) static ALGORITHMS: LazyLock<Algorithms> = LazyLock::new(|| Algorithms
     ),
     macs: AlgorithmSet::of(MacAlgorithm::ALL, MacAlgorithm::ALL, MacAlgorithm::name),
     kex: AlgorithmSet::of(KexAlgorithm::ALL, KexAlgorithm::DEFAULT, KexAlgorithm::name),
-    signatures: AlgorithmSet::of(KeyAlgorithm::ALL, KeyAlgorithm::DEFAULT_HOST_KEY, KeyAlgorithm::name),
-    ca_signatures: AlgorithmSet::of(SignatureAlgorithm::ALL, SignatureAlgorithm::ALL, SignatureAlgorithm::name),
+    signatures: AlgorithmSet::of(
+        KeyAlgorithm::ALL,
+        KeyAlgorithm::DEFAULT_HOST_KEY,
+        KeyAlgorithm::name,
+    ),
+    ca_signatures: AlgorithmSet::of(
+        SignatureAlgorithm::ALL,
+        SignatureAlgorithm::ALL,
+        SignatureAlgorithm::name,
+    ),
 });
 
 /// Which implementation of the algorithms this is, for `-V`.

@@ -6,8 +6,8 @@
 
 use crate::host_key::{self, Strict};
 use crate::log::Level;
-use adit_config::by_name;
 use adit_config::Options;
+use adit_config::by_name;
 use adit_config::types::{
     AddressFamily, FingerprintHash, LogLevel, PubkeyAuthentication, StrictHostKeyChecking,
 };

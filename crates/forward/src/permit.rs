@@ -194,6 +194,12 @@ impl<K: Kind> Permit<K> {
         }
     }
 
+    /// Whether everything is permitted.
+    #[must_use]
+    pub fn is_any(&self) -> bool {
+        self.rule == Rule::Any
+    }
+
     /// What is said when it is not: `PermitOpen does not allow 10.0.0.5:5432`.
     #[must_use]
     pub fn refusal(&self, host: &str, port: u16) -> String {

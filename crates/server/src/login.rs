@@ -5,9 +5,10 @@
 //! Proved by: `tests` below, interop `server`.
 
 use crate::connection::{Connection, Ends, Phase};
-use crate::host::{Account, Host, KeyVerdict, Origin};
+use crate::host::allowed::{may_log_in, root_may_log_in};
+use crate::host::{Account, Host, KeyRules, KeyVerdict, Origin, ShownKey};
 use crate::policy::Permissions;
-use crate::settings::Settings;
+use crate::settings::{Settings, access_rules, key_rules, root_login};
 use crate::worker::{Due, Worker};
 use adit_auth::server::{Ask, CheckKey, Interactive, PasswordVerdict, Policy, Proven, Secret};
 use adit_auth::{Method, Prompt};
@@ -26,6 +27,7 @@ pub(crate) struct Login {
     account: Option<Arc<Account>>,
     origin: Arc<Origin>,
     pub(crate) options: Arc<ServerOptions>,
+    key_rules: Arc<KeyRules>,
     /// What the keys that have signed are good for.
     granted: Vec<(Vec<u8>, Grants)>,
     /// When the request that is being answered came.
@@ -105,6 +107,7 @@ impl Worker {
             user,
             account: who.account.map(Arc::new),
             origin: Arc::new(who.origin),
+            key_rules: Arc::new(key_rules(&who.options)),
             options: who.options,
             granted: Vec::new(),
             asked_at,
@@ -120,17 +123,19 @@ impl Worker {
     fn check_key(&mut self, key: Key, check: CheckKey) {
         let Some(login) = self.connections.get_mut(&key).and_then(Connection::login) else { return };
         login.attempt = Some(adit_keys::fingerprint::describe(&check.public_key));
-        let (account, origin, options) =
-            (login.account.clone(), login.origin.clone(), login.options.clone());
+        let (account, origin) = (login.account.clone(), login.origin.clone());
+        let (rules, options) = (login.key_rules.clone(), login.options.clone());
         let host = self.shared.host.clone();
-        let blob = check.public_key.clone();
         self.shared.errands.run(
             &self.postbox,
-            move || match account {
-                Some(account) => host.check_key(&account, &blob, &origin, &options),
-                None => Err("no such user".into()),
+            move || {
+                let shown = ShownKey { blob: &check.public_key, flags: check.flags };
+                let verdict = verdict(&*host, account.as_deref(), &shown, &origin, &rules, &options);
+                (check, verdict)
             },
-            move |worker, reactor, verdict| worker.key_checked(reactor, key, check, verdict),
+            move |worker, reactor, (check, verdict)| {
+                worker.key_checked(reactor, key, check, verdict);
+            },
         );
     }
 
@@ -185,12 +190,17 @@ impl Worker {
     ) {
         let Some(login) = self.connections.get_mut(&key).and_then(Connection::login) else { return };
         login.attempt = None;
-        let (account, options, name) =
-            (login.account.clone(), login.options.clone(), login.user.clone());
+        let (account, options) = (login.account.clone(), login.options.clone());
         let host = self.shared.host.clone();
         self.shared.errands.run(
             &self.postbox,
-            move || host.check_password(account.as_deref(), &name, password.expose(), &options),
+            move || {
+                let account = account.as_deref().filter(|account| {
+                    !account.is_root() || root_may_log_in(root_login(&options), false, false)
+                });
+                let permit_empty = options.permit_empty_passwords;
+                host.check_password(account, password.expose(), permit_empty)
+            },
             move |_, reactor, accepted| then(reactor, accepted),
         );
     }
@@ -246,6 +256,24 @@ fn pause_until(asked_at: Millis, now: Millis) -> Millis {
     asked_at + delay
 }
 
+/// What the host says of a key, and PermitRootLogin of root's.
+fn verdict(
+    host: &dyn Host,
+    account: Option<&Account>,
+    key: &ShownKey<'_>,
+    origin: &Origin,
+    rules: &KeyRules,
+    options: &ServerOptions,
+) -> KeyVerdict {
+    let account = account.ok_or("no such user")?;
+    let grants = host.check_key(account, key, origin, rules)?;
+    let forced = grants.command.is_some() || options.force_command.is_some();
+    if account.is_root() && !root_may_log_in(root_login(options), true, forced) {
+        return Err("ROOT LOGIN REFUSED".into());
+    }
+    Ok(grants)
+}
+
 /// Asks the host who this is, and what is in force for them.
 fn who_is(host: &dyn Host, settings: &Settings, user: &str, ends: Ends) -> Who {
     let found = host.account(user);
@@ -259,7 +287,8 @@ fn who_is(host: &dyn Host, settings: &Settings, user: &str, ends: Ends) -> Who {
         ..settings.context(ends)
     });
     let allowed = match &found {
-        Ok(Some(account)) => crate::host::may_log_in(account, &origin, &options),
+        Ok(Some(account)) => may_log_in(account, &origin, &access_rules(&options))
+            .and_then(|()| host.admits(account)),
         Ok(None) => Err("no such user".to_owned()),
         Err(error) => Err(format!("look-up failed: {error}")),
     };

@@ -8,8 +8,10 @@ use crate::host::Account;
 use crate::owners::Identity;
 use adit_auth::server::Proven;
 use adit_config::server::ServerOptions;
-use adit_config::types::AllowForwarding;
-use adit_forward::{PermitListen, PermitOpen};
+use adit_config::types::{AllowForwarding, GatewayPorts, StaleListener};
+use adit_engine::Forward;
+use adit_forward::served::{self, ListenPlan, Rules};
+use adit_forward::{PermitListen, PermitOpen, Target};
 use adit_keys::authorized_keys::Grants;
 use std::sync::Arc;
 
@@ -20,6 +22,8 @@ pub(crate) struct Permissions {
     pub(crate) options: Arc<ServerOptions>,
     pub(crate) grants: Grants,
     pub(crate) identity: Identity,
+    /// What was proved, in order.
+    pub(crate) proven: Vec<Proven>,
     /// `permitopen=` and `permitlisten=` of the key, read.
     key_opens: PermitOpen,
     key_listens: PermitListen,
@@ -43,86 +47,87 @@ impl Permissions {
         account: Arc<Account>,
         options: Arc<ServerOptions>,
         granted: Vec<(Vec<u8>, Grants)>,
-        proven: &[Proven],
+        proven: Vec<Proven>,
     ) -> Result<Self, String> {
-        let keys: Vec<&Vec<u8>> = proven.iter().filter_map(|proven| proven.public_key.as_ref()).collect();
-        let identity = Identity { user: account.name.clone(), key: keys.first().map(|key| (*key).clone()) };
+        let is_proven = |key: &Vec<u8>| proven.iter().any(|each| each.public_key.as_ref() == Some(key));
         // Only keys that were proved count, not others that were asked about.
-        let used = granted.into_iter().filter(|(key, _)| keys.contains(&key)).map(|(_, grants)| grants);
-        let grants = Grants::merge(used)?;
-        let key_opens = PermitOpen::of_key(&grants.permit_open)?;
-        let key_listens = PermitListen::of_key(&grants.permit_listen)?;
-        Ok(Self { account, options, grants, identity, key_opens, key_listens })
+        let used = granted.into_iter().filter(|(key, _)| is_proven(key)).map(|(_, grants)| grants);
+        let grants = merged(used, &account.name)?;
+        let key_opens = PermitOpen::of_key(&grants.permit_open).map_err(|error| error.to_string())?;
+        let key_listens =
+            PermitListen::of_key(&grants.permit_listen).map_err(|error| error.to_string())?;
+        let key = proven.iter().find_map(|each| each.public_key.as_deref()).map(Into::into);
+        let identity = Identity { user: account.name.clone(), key };
+        Ok(Self { account, options, grants, identity, proven, key_opens, key_listens })
     }
 
-    /// Whether a session may be opened at all.
-    pub(crate) fn may_have_session(&self) -> Result<(), String> {
-        if self.account.system.is_none() {
-            return Err("this user may only forward".into());
-        }
-        Ok(())
-    }
-
-    fn may_forward(&self, way: Way) -> Result<(), String> {
-        let allowed = self.options.allow_tcp_forwarding;
-        self.may_forward_at_all()?;
-        permits(allowed, way).then_some(()).ok_or_else(|| {
-            format!("AllowTcpForwarding {} does not allow it", allowed.name())
-        })
-    }
-
-    fn may_forward_unix(&self, way: Way) -> Result<(), String> {
-        let allowed = self.options.allow_streamlocal_forwarding;
-        self.may_forward_at_all()?;
-        permits(allowed, way).then_some(()).ok_or_else(|| {
-            format!("AllowStreamLocalForwarding {} does not allow it", allowed.name())
-        })
-    }
-
-    fn may_forward_at_all(&self) -> Result<(), String> {
+    /// Forwards at all, and this way.
+    fn may_forward(&self, keyword: &str, allowed: AllowForwarding, way: Way) -> Result<(), String> {
         if self.options.disable_forwarding {
             return Err("DisableForwarding is set".into());
         }
         if !self.grants.port_forwarding {
-            return Err("this key may not forward".into());
+            return Err("this key may not forward ports".into());
+        }
+        if !permits(allowed, way) {
+            return Err(format!("{keyword} does not allow it"));
         }
         Ok(())
     }
 
-    /// Whether the server may connect to `host` for this user.
-    pub(crate) fn may_connect(&self, host: &str, port: u16) -> Result<(), String> {
-        self.may_forward(Way::Local)?;
+    fn may_connect(&self, host: &str, port: u16) -> Result<(), String> {
+        self.may_forward("AllowTcpForwarding", self.options.allow_tcp_forwarding, Way::Local)?;
         if !self.options.permit_open.allows(host, port) {
-            return Err(format!("PermitOpen does not allow {}", shown(host, port)));
+            return Err(self.options.permit_open.refusal(host, port));
         }
         if !self.key_opens.allows(host, port) {
-            return Err(format!("permitopen of this key does not allow {}", shown(host, port)));
+            return Err(format!("this key's {}", self.key_opens.refusal(host, port)));
         }
         Ok(())
     }
 
-    /// Whether the server may listen at `address` for this user; 0 is any port.
-    pub(crate) fn may_listen_at(&self, address: &str, port: u16) -> Result<(), String> {
-        self.may_forward(Way::Remote)?;
+    fn may_listen_at(&self, address: &str, port: u16) -> Result<(), String> {
+        self.may_forward("AllowTcpForwarding", self.options.allow_tcp_forwarding, Way::Remote)?;
         if !self.options.permit_listen.allows(address, port) {
-            return Err(format!("PermitListen does not allow {}", shown(address, port)));
+            return Err(self.options.permit_listen.refusal(address, port));
         }
         if !self.key_listens.allows(address, port) {
-            return Err(format!("permitlisten of this key does not allow {}", shown(address, port)));
+            return Err(format!("this key's {}", self.key_listens.refusal(address, port)));
         }
         Ok(())
     }
 
-    /// Whether unix sockets may be connected to or listened on.
-    pub(crate) fn may_use_unix(&self, way: Way) -> Result<(), String> {
-        self.may_forward_unix(way)?;
-        // Lists of ports say nothing of paths: whoever has one has only that.
-        let listed = match way {
-            Way::Local => !self.options.permit_open.is_any() || !self.key_opens.is_any(),
-            Way::Remote => !self.options.permit_listen.is_any() || !self.key_listens.is_any(),
+    /// Unix sockets. Lists of ports say nothing of paths, so whoever has one has only that.
+    fn may_use_unix(&self, way: Way) -> Result<(), String> {
+        let allowed = self.options.allow_stream_local_forwarding;
+        self.may_forward("AllowStreamLocalForwarding", allowed, way)?;
+        let free = match way {
+            Way::Local => self.options.permit_open.is_any() && self.key_opens.is_any(),
+            Way::Remote => self.options.permit_listen.is_any() && self.key_listens.is_any(),
         };
-        if listed { Err("only the ports listed may be forwarded, no unix sockets".into()) } else { Ok(()) }
+        let keyword = match way {
+            Way::Local => "PermitOpen",
+            Way::Remote => "PermitListen",
+        };
+        if free { Ok(()) } else { Err(format!("{keyword} allows no unix sockets")) }
     }
+
+    fn takes_over(&self) -> bool {
+        let role = self.account.system.is_none();
+        match self.options.stale_listener {
+            Some(choice) => choice == StaleListener::Takeover,
+            // Who exists in the configuration only is there to have tunnels up.
+            None => role,
+        }
+    }
+}
+
+/// What all keys grant together; without a key, everything.
+fn merged(keys: impl Iterator<Item = Grants>, user: &str) -> Result<Grants, String> {
+    let mut keys = keys;
+    let Some(first) = keys.next() else { return Ok(Grants::everything(user)) };
+    keys.try_fold(first, |all, next| all.merge(&next))
+        .map_err(|_| "the keys that were proved force different commands".into())
 }
 
 const fn permits(allowed: AllowForwarding, way: Way) -> bool {
@@ -134,6 +139,37 @@ const fn permits(allowed: AllowForwarding, way: Way) -> bool {
     }
 }
 
-fn shown(host: &str, port: u16) -> String {
-    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+impl Rules for Permissions {
+    fn may_open(&self, target: &Target) -> Result<(), String> {
+        match target {
+            Target::Tcp { host, port } => self.may_connect(host, *port),
+            Target::Unix(_) => self.may_use_unix(Way::Local),
+            // A server is never asked for this one.
+            Target::Dynamic => Err("no such target".into()),
+        }
+    }
+
+    fn may_listen(&self, forward: &Forward<'_>) -> Result<ListenPlan, String> {
+        match forward {
+            Forward::Tcpip { address, port } => {
+                let port = u16::try_from(*port).map_err(|_| format!("there is no port {port}"))?;
+                self.may_listen_at(address, port)?;
+            }
+            Forward::Streamlocal { .. } => self.may_use_unix(Way::Remote)?,
+        }
+        Ok(ListenPlan {
+            gateway_ports: match self.options.gateway_ports {
+                GatewayPorts::No => served::GatewayPorts::No,
+                GatewayPorts::Yes => served::GatewayPorts::Yes,
+                GatewayPorts::ClientSpecified => served::GatewayPorts::ClientSpecified,
+            },
+            bind_mask: self.options.stream_local_bind_mask,
+            bind_unlink: self.options.stream_local_bind_unlink,
+            takeover: self.takes_over(),
+        })
+    }
+
+    fn max_listeners(&self) -> usize {
+        self.options.max_listeners_per_connection as usize
+    }
 }

@@ -48,6 +48,13 @@ pub(crate) struct SystemAccount {
     pub(crate) shell: PathBuf,
 }
 
+impl Account {
+    /// Whether PermitRootLogin is about it.
+    pub(crate) fn is_root(&self) -> bool {
+        self.system.as_ref().is_some_and(|system| system.uid == 0)
+    }
+}
+
 /// Where a login comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Origin {
