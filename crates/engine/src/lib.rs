@@ -41,4 +41,4 @@ pub use engine::Engine;
 pub use error::Error;
 pub use event::{Event, Outcome};
 pub use keepalive::Keepalive;
-pub use verify::verify_signature;
+pub use verify::{verify_signature, verify_signature_alone};
