@@ -434,6 +434,31 @@ mod tests {
     }
 
     #[test]
+    fn a_token_tells_whether_its_answer_is_awaited() {
+        let mut script = Script::server();
+        for want_reply in [true, false] {
+            let body = tcpip_body("localhost", 0);
+            match script.hear(&asks(name::TCPIP_FORWARD, want_reply, &body)) {
+                Some(Event::ForwardRequested { token, .. }) => {
+                    assert_eq!(token.is_awaited(), want_reply);
+                }
+                event => panic!("{event:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_explained_before_it() {
+        let mut script = Script::server();
+        let token = heard_forward(&mut script, 80);
+        script.us.explain("not here");
+        script.us.reply(token, Answer::Failure);
+        let message = b"not here";
+        script.expect(&Debug { always_display: false, message, language_tag: b"" });
+        script.expect(&RequestFailure {});
+    }
+
+    #[test]
     fn a_forward_is_asked_for_and_cancelled_as_it_was_sent() {
         let mut script = Script::client();
         let forward = script.us.request_forward(Forward::tcpip("localhost", 8080)).unwrap();

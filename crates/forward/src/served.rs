@@ -32,13 +32,24 @@ use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+/// How long a client's connection may be on its way, in milliseconds.
+const PATIENCE: Millis = 60_000;
+
 /// How the server forwards, the same for everybody.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct ServedOptions {
     /// Connections made for clients.
     pub dial: DialOptions,
     /// Families to listen on and to connect to (`AddressFamily`).
     pub family: Family,
+}
+
+impl Default for ServedOptions {
+    fn default() -> Self {
+        let dial =
+            DialOptions { keepalive: true, time_limit: Some(PATIENCE), ..DialOptions::default() };
+        Self { dial, family: Family::Any }
+    }
 }
 
 /// Forwarding for all sessions of one loop.

@@ -37,21 +37,15 @@ impl Served {
         open: Open<'static>,
     ) {
         let (target, originator) = match open {
-            Open::DirectTcpip { host, port, originator_address, originator_port } => {
-                let originator =
-                    Originator { address: originator_address.into(), port: originator_port };
-                (tcp_target(host, port), Some(originator))
-            }
-            Open::DirectStreamlocal { path } => (Ok(Target::Unix(path.into())), None),
+            Open::DirectTcpip { host, port, originator_address, originator_port } => (
+                // The engine lets no port through that TCP does not have.
+                Target::Tcp { host: host.into(), port: u16::try_from(port).unwrap_or_default() },
+                Some(Originator { address: originator_address.into(), port: originator_port }),
+            ),
+            Open::DirectStreamlocal { path } => (Target::Unix(path.into()), None),
             _ => return,
         };
-        let (target, verdict) = match target {
-            Ok(target) => {
-                let verdict = self.admit(session, &target);
-                (target, verdict)
-            }
-            Err((target, refusal)) => (target, Err(refusal)),
-        };
+        let verdict = self.admit(session, &target);
         let connection = Connection { route: Route::To(target), originator };
         let wanted = Wanted { session, channel, connection };
         match verdict {
@@ -137,18 +131,6 @@ impl Served {
             engine.refuse(channel, reason, &words);
         }
         self.notices.push_back(Notice::Refused { session, connection, reason, words });
-    }
-}
-
-/// A port beyond what TCP has is refused, and told of as the highest there is.
-fn tcp_target(host: Cow<'static, str>, port: u32) -> Result<Target, (Target, Refusal)> {
-    let host = host.into_owned();
-    match u16::try_from(port) {
-        Ok(port) => Ok(Target::Tcp { host, port }),
-        Err(_) => {
-            let refusal = Refusal(open_failure::CONNECT_FAILED, format!("there is no port {port}"));
-            Err((Target::Tcp { host, port: u16::MAX }, refusal))
-        }
     }
 }
 

@@ -37,6 +37,9 @@ impl Guest {
         if let Some(at) = self.streams.iter().position(|other| *other == stream) {
             self.streams.swap_remove(at);
         }
+        if self.streams.is_empty() {
+            self.streams = Vec::new();
+        }
     }
 }
 

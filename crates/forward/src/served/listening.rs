@@ -11,7 +11,6 @@ use super::{Served, Waiting};
 use crate::listen::{bind_any, known_addresses, os_words};
 use adit_engine::{Answer, Forward, ReplyToken};
 use adit_reactor::{Found, Key, Listener, LookupId, Reactor};
-use std::borrow::Cow;
 use std::io;
 use std::net::SocketAddr;
 
@@ -80,11 +79,8 @@ impl Served {
         let on = gateway_ports.listen_on(address);
         if let Some(addresses) = known_addresses(on, port, family) {
             if gateway_ports.overrides(address) {
-                explain(
-                    reactor,
-                    asked.session,
-                    &format!("GatewayPorts makes every address of \"{address}\""),
-                );
+                let words = format!("GatewayPorts: every address instead of \"{address}\"");
+                explain(reactor, asked.session, &words);
             }
             return self.bind(reactor, asked, addresses);
         }
@@ -199,6 +195,8 @@ impl Served {
             engine.reply(token, answer);
         }
         self.listeners.extend(listeners.iter().map(|listener| (*listener, session)));
+        // Most sessions have one.
+        guest.granted.reserve_exact(1);
         guest.granted.push(Granted { forward: forward.clone(), listeners: listeners.into() });
         self.notices.push_back(Notice::Listening { session, forward, bound });
     }
@@ -321,9 +319,9 @@ fn explain(reactor: &mut Reactor, session: Key, words: &str) {
 }
 
 /// What a forward is called in words for its client.
-fn name_of(forward: &Forward<'_>) -> Cow<'static, str> {
+fn name_of(forward: &Forward<'_>) -> String {
     match forward {
-        Forward::Tcpip { address, port } => format!("\"{address}\" port {port}").into(),
-        Forward::Streamlocal { path } => format!("\"{path}\"").into(),
+        Forward::Tcpip { address, port } => format!("\"{address}\" port {port}"),
+        Forward::Streamlocal { path } => format!("\"{path}\""),
     }
 }

@@ -14,11 +14,11 @@ use std::thread;
 
 /// Rules that are the same for every target and listener.
 #[derive(Clone)]
-pub struct House {
-    pub open: Result<(), String>,
-    pub listen: Result<ListenPlan, String>,
-    pub max_listeners: usize,
-    pub max_reaching: usize,
+pub(crate) struct House {
+    pub(crate) open: Result<(), String>,
+    pub(crate) listen: Result<ListenPlan, String>,
+    pub(crate) max_listeners: usize,
+    pub(crate) max_reaching: usize,
 }
 
 impl Default for House {
@@ -47,37 +47,37 @@ impl Rules for House {
 
 /// What became of a channel a client asked for.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Opened {
+pub(crate) enum Opened {
     Open,
     Failed(u32, String),
 }
 
-pub struct Both {
-    pub reactor: Reactor,
-    pub play: Play,
+pub(crate) struct Both {
+    pub(crate) reactor: Reactor,
+    pub(crate) play: Play,
 }
 
 /// Everything that the loop told.
-pub struct Play {
-    pub served: Served,
-    pub clients: Vec<Key>,
-    pub servers: Vec<Key>,
+pub(crate) struct Play {
+    pub(crate) served: Served,
+    pub(crate) clients: Vec<Key>,
+    pub(crate) servers: Vec<Key>,
     manners: [Manners; 2],
     established: usize,
-    pub opened: Vec<(Channel, Opened)>,
-    pub replies: Vec<(RequestId, Outcome)>,
-    pub explained: Vec<String>,
+    pub(crate) opened: Vec<(Channel, Opened)>,
+    pub(crate) replies: Vec<(RequestId, Outcome)>,
+    pub(crate) explained: Vec<String>,
     /// What came to the clients, and the far ends for what they take; without one they refuse.
-    pub offered: Vec<Open<'static>>,
-    pub ends: VecDeque<UnixStream>,
-    pub notices: Vec<Notice>,
-    pub needs: Vec<Need>,
-    pub closed: Vec<Key>,
+    pub(crate) offered: Vec<Open<'static>>,
+    pub(crate) ends: VecDeque<UnixStream>,
+    pub(crate) notices: Vec<Notice>,
+    pub(crate) needs: Vec<Need>,
+    pub(crate) closed: Vec<Key>,
 }
 
 impl Both {
     /// A server with `count` clients, all under the same rules.
-    pub fn with(count: usize, rules: House, options: ServedOptions) -> Self {
+    pub(crate) fn with(count: usize, rules: House, options: ServedOptions) -> Self {
         let mut reactor = Reactor::new().unwrap();
         let mut play = Play {
             served: Served::new(options),
@@ -111,12 +111,12 @@ impl Both {
         Self { reactor, play }
     }
 
-    pub fn new(rules: House) -> Self {
+    pub(crate) fn new(rules: House) -> Self {
         Self::with(1, rules, ServedOptions::default())
     }
 
     /// Turns the loop until something is there.
-    pub fn until<T>(&mut self, mut found: impl FnMut(&mut Play) -> Option<T>) -> T {
+    pub(crate) fn until<T>(&mut self, mut found: impl FnMut(&mut Play) -> Option<T>) -> T {
         loop {
             self.play.collect();
             if let Some(found) = found(&mut self.play) {
@@ -127,7 +127,10 @@ impl Both {
     }
 
     /// Runs `program` beside the loop until it is done.
-    pub fn beside<T: Send + 'static>(&mut self, program: impl FnOnce() -> T + Send + 'static) -> T {
+    pub(crate) fn beside<T: Send + 'static>(
+        &mut self,
+        program: impl FnOnce() -> T + Send + 'static,
+    ) -> T {
         let (done, result) = mpsc::channel();
         let waker = self.reactor.waker();
         thread::spawn(move || {
@@ -138,7 +141,7 @@ impl Both {
     }
 
     /// A channel asked for by a client, and its user's end of it.
-    pub fn open(&mut self, open: &Open<'_>) -> (Channel, UnixStream) {
+    pub(crate) fn open(&mut self, open: &Open<'_>) -> (Channel, UnixStream) {
         let client = self.play.clients[0];
         let (ours, near) = UnixStream::pair().unwrap();
         let stream = self.reactor.add_socket(Socket::unix(near).unwrap()).unwrap();
@@ -148,7 +151,7 @@ impl Both {
     }
 
     /// What becomes of a channel asked for.
-    pub fn outcome(&mut self, channel: Channel) -> Opened {
+    pub(crate) fn outcome(&mut self, channel: Channel) -> Opened {
         self.until(|play| {
             let at = play.opened.iter().position(|(opened, _)| *opened == channel)?;
             Some(play.opened.swap_remove(at).1)
@@ -156,38 +159,38 @@ impl Both {
     }
 
     /// What comes of asking the server to listen, as the `nth` client.
-    pub fn listen(&mut self, nth: usize, forward: Forward<'_>) -> (RequestId, Outcome) {
+    pub(crate) fn listen(&mut self, nth: usize, forward: Forward<'_>) -> (RequestId, Outcome) {
         let request = self.ask(nth, forward);
         (request, self.reply(request))
     }
 
-    pub fn ask(&mut self, nth: usize, forward: Forward<'_>) -> RequestId {
+    pub(crate) fn ask(&mut self, nth: usize, forward: Forward<'_>) -> RequestId {
         self.reactor.engine(self.play.clients[nth]).unwrap().request_forward(forward).unwrap()
     }
 
-    pub fn cancel(&mut self, request: RequestId) -> Outcome {
+    pub(crate) fn cancel(&mut self, request: RequestId) -> Outcome {
         let client = self.play.clients[0];
         let request = self.reactor.engine(client).unwrap().cancel_forward(request).unwrap();
         self.reply(request)
     }
 
-    pub fn reply(&mut self, request: RequestId) -> Outcome {
+    pub(crate) fn reply(&mut self, request: RequestId) -> Outcome {
         self.until(|play| {
             let at = play.replies.iter().position(|(answered, _)| *answered == request)?;
             Some(play.replies.swap_remove(at).1)
         })
     }
 
-    pub fn notice<T>(&mut self, mut wanted: impl FnMut(&Notice) -> Option<T>) -> T {
+    pub(crate) fn notice<T>(&mut self, mut wanted: impl FnMut(&Notice) -> Option<T>) -> T {
         self.until(|play| play.notices.iter().find_map(&mut wanted))
     }
 
-    pub fn need(&mut self) -> Need {
+    pub(crate) fn need(&mut self) -> Need {
         self.until(|play| play.needs.pop())
     }
 
     /// The channel the next connection to a listener becomes ends here.
-    pub fn end(&mut self) -> UnixStream {
+    pub(crate) fn end(&mut self) -> UnixStream {
         let (ours, end) = UnixStream::pair().unwrap();
         self.play.ends.push_back(end);
         ours
