@@ -6,10 +6,10 @@ use adit_engine::{Channel, Event as Ssh, Open};
 use adit_reactor::{Event, Handler, Key, Pair, Reactor, Socket};
 use adit_testkit::keys::{client_config, client_transport, server_config, server_transport};
 use both::{Ends, beside, pattern, run};
+use rustix::pipe::pipe;
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{Read, Write, pipe};
-use std::os::fd::OwnedFd;
+use std::io::{Read, Write};
 
 const STDERR: u32 = 1;
 
@@ -86,13 +86,12 @@ impl Shell {
         let (stdin, to_stdin) = pipe().unwrap();
         let (from_stdout, stdout) = pipe().unwrap();
         let (from_stderr, stderr) = pipe().unwrap();
-        let main = Pair::new(from_stdout.into(), to_stdin.into()).unwrap();
-        let further = Pair::read_only(from_stderr.into()).unwrap();
+        let main = Pair::new(from_stdout, to_stdin).unwrap();
+        let further = Pair::read_only(from_stderr).unwrap();
         self.pipes.push_back((main, further));
         let channel = self.open(reactor);
-        let file = |end: OwnedFd| File::from(end);
-        let (stdin, stdout) = (file(stdin.into()), file(stdout.into()));
-        (channel, Command { stdin, stdout, stderr: file(stderr.into()) })
+        let [stdin, stdout, stderr] = [stdin, stdout, stderr].map(File::from);
+        (channel, Command { stdin, stdout, stderr })
     }
 
     fn open(&mut self, reactor: &mut Reactor) -> Channel {
@@ -316,7 +315,7 @@ fn an_end_for_a_session_that_is_gone_is_cut_off() {
     reactor.close_session(shell.ends.server, "enough");
     run(&mut reactor, &mut shell, |shell| shell.sessions_closed.len() == 2);
     let (from, _to) = pipe().unwrap();
-    let late = Socket::Pair(Pair::read_only(from.into()).unwrap());
+    let late = Socket::Pair(Pair::read_only(from).unwrap());
     let late = reactor.add_socket(late).unwrap();
     reactor.attach(late, shell.ends.server, channel);
     run(&mut reactor, &mut shell, |shell| shell.gone.contains(&late));
