@@ -6,6 +6,7 @@
 
 use crate::algorithms::{AlgorithmSet, Algorithms};
 use crate::destination::port_number;
+use crate::error::Dialect;
 use crate::types::{
     Choice, FingerprintHash, IpQos, LogLevel, RekeyLimit, RequestTty, SyslogFacility,
 };
@@ -24,11 +25,11 @@ impl From<&str> for ValueError {
     }
 }
 
-type Read<T> = Result<T, ValueError>;
+pub(crate) type Read<T> = Result<T, ValueError>;
 
 /// The value of one line, being read.
 pub(crate) struct Input<'a> {
-    /// In lower case, for messages.
+    /// For messages.
     pub(crate) keyword: String,
     /// Not yet read.
     pub(crate) words: std::vec::IntoIter<String>,
@@ -36,13 +37,16 @@ pub(crate) struct Input<'a> {
     pub(crate) line: &'a str,
     /// What lists of algorithms are held against.
     pub(crate) algorithms: &'static Algorithms,
+    /// Whose words messages are in.
+    pub(crate) dialect: Dialect,
     /// Algorithms that were left out.
     pub(crate) skipped: Vec<String>,
 }
 
 impl Input<'_> {
-    fn word(&mut self) -> Read<String> {
-        self.words.next().filter(|word| !word.is_empty()).ok_or_else(|| "Missing argument.".into())
+    pub(crate) fn word(&mut self) -> Read<String> {
+        let word = self.words.next().filter(|word| !word.is_empty());
+        word.ok_or_else(|| self.dialect.pick("Missing argument.", "missing argument.").into())
     }
 }
 
@@ -89,13 +93,14 @@ pub(crate) fn port(input: &mut Input<'_>) -> Read<u16> {
 
 /// 0 to 2^31 - 1.
 pub(crate) fn number(input: &mut Input<'_>) -> Read<u32> {
-    let value: i128 =
-        input.word()?.parse().map_err(|_| ValueError::from("integer value invalid."))?;
-    match value {
-        ..0 => Err("integer value too small.".into()),
-        0..=0x7fff_ffff => Ok(value as u32),
-        _ => Err("integer value too large.".into()),
-    }
+    let flaw = match input.word()?.parse::<i128>() {
+        Ok(value @ 0..=0x7fff_ffff) => return Ok(value as u32),
+        Ok(..0) => "too small",
+        Ok(_) => "too large",
+        Err(_) => "invalid",
+    };
+    let keyword = input.dialect.pick(String::new(), format!("{} ", input.keyword));
+    Err(ValueError(format!("{keyword}integer value {flaw}.")))
 }
 
 /// `90`, `1h30m`; `none` and 0 are no time at all.
@@ -105,7 +110,7 @@ pub(crate) fn time(input: &mut Input<'_>) -> Read<u32> {
 }
 
 /// Numbers with a unit each, added up: s m h d w.
-fn seconds(text: &str) -> Option<u32> {
+pub(crate) fn seconds(text: &str) -> Option<u32> {
     let mut total: u32 = 0;
     let mut rest = text;
     while !rest.is_empty() || text.is_empty() {
@@ -172,8 +177,8 @@ pub(crate) fn ciphers(input: &mut Input<'_>) -> Read<Vec<&'static str>> {
 
 /// Names of message authentication codes.
 pub(crate) fn macs(input: &mut Input<'_>) -> Read<Vec<&'static str>> {
-    let set = input.algorithms.macs;
-    names(input, set, false, |list| format!("Bad SSH2 MAC spec '{list}'."))
+    let (set, mac) = (input.algorithms.macs, input.dialect.pick("MAC", "mac"));
+    names(input, set, false, |list| format!("Bad SSH2 {mac} spec '{list}'."))
 }
 
 /// Names of key exchange methods.
@@ -266,7 +271,7 @@ pub(crate) fn rekey_limit(input: &mut Input<'_>) -> Read<RekeyLimit> {
 }
 
 /// A number with K, M, G, T, P or E for powers of 1024.
-fn scaled(text: &str) -> Read<u64> {
+pub(crate) fn scaled(text: &str) -> Read<u64> {
     let wrong = |why: &str| ValueError(format!("Bad number '{text}': {why}"));
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let power = match text[digits..].to_ascii_uppercase().as_str() {
@@ -294,7 +299,8 @@ fn scaled(text: &str) -> Read<u64> {
 pub(crate) fn mask(input: &mut Input<'_>) -> Read<u32> {
     let word = input.word()?;
     let mask = u32::from_str_radix(&word, 8).ok().filter(|&mask| mask <= 0o777);
-    mask.ok_or_else(|| "Bad mask.".into())
+    let wrong = || input.dialect.pick("Bad mask.".into(), format!("Invalid {}.", input.keyword));
+    mask.ok_or_else(|| ValueError(wrong()))
 }
 
 /// One value for both, or one for terminals and one for the rest.
