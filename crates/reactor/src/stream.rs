@@ -78,6 +78,8 @@ pub(crate) struct Stream {
     pub(crate) bound: Option<Bound>,
     /// On the run list already.
     pub(crate) queued: bool,
+    /// Its owner waits for a read that finds nothing.
+    pub(crate) draining: bool,
     /// Bytes read from the socket and written to it.
     pub(crate) counts: Counts,
     pub(crate) error: Option<io::Error>,
@@ -103,6 +105,7 @@ impl Stream {
             early: Vec::new(),
             bound: None,
             queued: false,
+            draining: false,
             counts: Counts::default(),
             error: None,
         }
@@ -113,9 +116,9 @@ impl Stream {
         self.inbound == Inbound::Ended && matches!(self.outbound, Outbound::Shut | Outbound::Broken)
     }
 
-    /// Whether something can be read, from the socket or from what the dialogue left.
+    /// Whether something can be read, from the socket or from what the dialogue left, or a look is asked for.
     pub(crate) fn has_input(&self) -> bool {
-        self.ready.read || !self.early.is_empty()
+        self.ready.read || self.draining || !self.early.is_empty()
     }
 
     /// Writes what was spilled and `fresh` behind it, in one call; what the kernel leaves is spilled.

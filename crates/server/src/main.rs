@@ -23,4 +23,10 @@ mod shared;
 mod syslog;
 mod worker;
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    let mut arguments = std::env::args_os().skip(1).peekable();
+    if arguments.next_if(|first| first == session::LAUNCH).is_some() {
+        return session::launch::run(arguments);
+    }
+    std::process::ExitCode::SUCCESS
+}

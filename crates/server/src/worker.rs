@@ -5,6 +5,7 @@
 //! Proved by: the interop tests.
 
 use crate::errand::{Mail, Postbox};
+use crate::session::Sessions;
 use adit_reactor::{Event, Handler, Reactor};
 use std::sync::mpsc::Receiver;
 
@@ -13,6 +14,15 @@ pub(crate) struct Worker {
     /// How other threads reach this loop.
     pub(crate) postbox: Postbox,
     mail: Receiver<Mail>,
+    /// Session channels of this loop's connections.
+    pub(crate) sessions: Sessions,
+}
+
+impl Worker {
+    /// A loop's state, with nothing on it.
+    pub(crate) fn new(postbox: Postbox, mail: Receiver<Mail>, sessions: Sessions) -> Self {
+        Self { postbox, mail, sessions }
+    }
 }
 
 impl Handler for Worker {

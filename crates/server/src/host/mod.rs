@@ -6,8 +6,10 @@
 //!
 //! It is the seam at which the network-facing process can later run without host keys, files and privileges.
 
+use crate::session::{Ends, Leader, Plan, Terminal, TerminalWish};
 use adit_config::server::ServerOptions;
 use adit_keys::authorized_keys::Grants;
+use rustix::process::Signal;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -84,6 +86,30 @@ pub(crate) trait Host: Send + Sync {
         mask: u32,
         unlink: bool,
     ) -> io::Result<UnixListener>;
+
+    /// Makes a terminal for a session of the account's.
+    ///
+    /// # Errors
+    /// Those of the system.
+    fn open_terminal(&self, account: &SystemAccount, wish: &TerminalWish) -> io::Result<Terminal> {
+        crate::session::open_terminal(account, wish)
+    }
+
+    /// Starts a session's first process as planned, with these as its stdin, stdout and stderr.
+    ///
+    /// # Errors
+    /// Those of the system.
+    fn start(&self, plan: &Plan, ends: Ends) -> io::Result<Leader> {
+        crate::session::start_leader(plan, ends)
+    }
+
+    /// Signals a session's process group with the account's rights.
+    ///
+    /// # Errors
+    /// Those of the system.
+    fn signal(&self, account: &SystemAccount, leader: &Leader, signal: Signal) -> io::Result<()> {
+        leader.signal(account, signal)
+    }
 
     /// Listens on a TCP address with the account's rights.
     ///
