@@ -34,7 +34,7 @@ pub use adit_connection::{
     ReplyToken, Request, RequestError, RequestId, host_key_proof, host_keys,
 };
 pub use adit_transport::{Counters, Negotiated};
-pub use adit_wire::channel::open_failure;
+pub use adit_wire::channel::{EXTENDED_DATA_STDERR, WindowChange, open_failure};
 pub use batch::{Batch, Blocked};
 pub use config::{ClientConfig, ServerConfig};
 pub use engine::Engine;

@@ -131,6 +131,11 @@ pub enum Event {
         /// Which stream.
         stream: Key,
     },
+    /// A stream told to [`Reactor::drain`] has nothing to read at present, though it has not ended.
+    Drained {
+        /// Which stream.
+        stream: Key,
+    },
     /// A stream is gone.
     StreamGone {
         /// Which stream.

@@ -148,6 +148,15 @@ impl Reactor {
         }
     }
 
+    /// Tells when what the stream's other end has written so far is read: [`Event::Drained`] follows, or
+    /// [`Event::InputEnded`] if nothing more can come.
+    pub fn drain(&mut self, stream: Key) {
+        if let Some(state) = self.streams.get_mut(stream) {
+            state.draining = true;
+            self.queue_fill(stream);
+        }
+    }
+
     /// Closes a stream in order: what is to be written still is, and nothing more is read.
     pub fn finish(&mut self, stream: Key) {
         if let Some(state) = self.streams.get_mut(stream) {

@@ -33,5 +33,9 @@ mod worker;
 pub(crate) const SOFTWARE: &str = concat!("aditd_", env!("CARGO_PKG_VERSION"));
 
 fn main() -> std::process::ExitCode {
+    let mut arguments = std::env::args_os().skip(1).peekable();
+    if arguments.next_if(|first| first == session::LAUNCH).is_some() {
+        return session::launch::run(arguments);
+    }
     start::main()
 }

@@ -20,7 +20,9 @@ pub(crate) mod user;
 
 pub(crate) use rules::{AccessRules, KeyRules};
 
+use crate::session::{Ends, Leader, Plan, Terminal, TerminalWish};
 use adit_keys::authorized_keys::Grants;
+use rustix::process::Signal;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -132,6 +134,30 @@ pub(crate) trait Host: Send + Sync {
     /// # Errors
     /// Those of the system.
     fn unlink_unix(&self, account: &Account, path: &str) -> io::Result<()>;
+
+    /// Makes a terminal for a session of the account's.
+    ///
+    /// # Errors
+    /// Those of the system.
+    fn open_terminal(&self, account: &SystemAccount, wish: &TerminalWish) -> io::Result<Terminal> {
+        crate::session::open_terminal(account, wish)
+    }
+
+    /// Starts a session's first process as planned, with these as its stdin, stdout and stderr.
+    ///
+    /// # Errors
+    /// Those of the system.
+    fn start(&self, plan: &Plan, ends: Ends) -> io::Result<Leader> {
+        crate::session::start_leader(plan, ends)
+    }
+
+    /// Signals a session's process group with the account's rights.
+    ///
+    /// # Errors
+    /// Those of the system.
+    fn signal(&self, account: &SystemAccount, leader: &Leader, signal: Signal) -> io::Result<()> {
+        leader.signal(account, signal)
+    }
 
     /// Listens on a TCP address with the account's rights.
     ///
