@@ -1,16 +1,17 @@
 //! The settings in force: the configuration, and what is made of it once for all connections.
 //! Touches: the configuration, host keys behind their trait.   Never: a connection's own state.
 //! Invariants: connections under the same Match blocks share one set of options.
-//! Errors: none; what is wrong was found when it was loaded.   Allocates: per load, and per combination of Match blocks.
-//! Proved by: `tests` below, interop `server`.
+//! Errors: what cannot be read; the old settings stay in force then.   Allocates: per load.
+//! Proved by: interop `server`.
 
 use crate::connection::Ends;
-use crate::host::HostKeyRing;
+use crate::host::keys::HostKeyRing;
+use adit_config::by_name;
 use adit_config::server::{MatchContext, ServerConfig, ServerOptions};
 use adit_crypto::{CipherAlgorithm, KexAlgorithm, KeyAlgorithm, MacAlgorithm};
-use adit_engine::Keepalive;
 use adit_transport::RekeyLimits;
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// What is in force.
@@ -23,30 +24,39 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    pub(crate) fn new(config: ServerConfig, host_keys: Arc<HostKeyRing>) -> Self {
-        let global = config.options(&MatchContext::default());
+    /// What a configuration comes to, with the host keys it names; complaints about keys are given too.
+    ///
+    /// # Errors
+    /// The last complaint, when no host key is left.
+    pub(crate) fn new(config: ServerConfig) -> (Result<Self, String>, Vec<String>) {
+        let global = Arc::new(config.global_options());
+        let (ring, complaints) = host_keys(&global);
+        if ring.is_empty() {
+            return (Err("sshd: no hostkeys available -- exiting.".replace("sshd", "aditd")), complaints);
+        }
+        let host_keys = Arc::new(ring);
         let transport = Arc::new(transport(&global, host_keys.clone()));
-        Self { config, global, transport, host_keys }
+        (Ok(Self { config, global, transport, host_keys }), complaints)
     }
 
     /// What is in force for one connection.
     pub(crate) fn options(&self, context: &MatchContext<'_>) -> Arc<ServerOptions> {
-        self.config.options(context)
+        self.config.shared_options(context)
     }
 
     /// What Match sees of a connection before a user is known.
     pub(crate) fn context(&self, ends: Ends) -> MatchContext<'static> {
         MatchContext {
-            address: Some(ends.peer.ip().to_canonical()),
-            local_address: Some(ends.local.ip().to_canonical()),
-            local_port: Some(ends.local.port()),
+            address: ends.remote.map(|remote| remote.ip().to_canonical()),
+            local_address: ends.local.map(|local| local.ip().to_canonical()),
+            local_port: ends.local.map(|local| local.port()),
             ..MatchContext::default()
         }
     }
 
     /// The client's name, where UseDNS asks for it: one that leads back to its address.
     pub(crate) fn host_name(&self, ends: Ends) -> Option<String> {
-        let address = ends.peer.ip().to_canonical();
+        let address = ends.remote?.ip().to_canonical();
         self.global.use_dns.then(|| name_of(address)).flatten()
     }
 
@@ -61,14 +71,6 @@ impl Settings {
     }
 }
 
-/// ClientAliveInterval and ClientAliveCountMax.
-pub(crate) fn keepalive(options: &ServerOptions) -> Option<Keepalive> {
-    (options.client_alive_interval > 0 && options.client_alive_count_max > 0).then(|| Keepalive {
-        interval_ms: u64::from(options.client_alive_interval) * 1000,
-        count_max: options.client_alive_count_max,
-    })
-}
-
 fn name_of(address: IpAddr) -> Option<String> {
     use std::net::ToSocketAddrs;
     let name = dns_lookup::lookup_addr(&address).ok()?;
@@ -80,23 +82,28 @@ fn name_of(address: IpAddr) -> Option<String> {
     back.any(|found| found.ip().to_canonical() == address).then_some(name)
 }
 
-fn transport(options: &ServerOptions, host_keys: Arc<HostKeyRing>) -> adit_transport::Config {
-    let mut config = adit_transport::Config::server(host_keys);
-    config.software = crate::SOFTWARE.into();
-    config.comment = options.version_addendum.clone().unwrap_or_default();
-    config.kex = by_name(&options.kex_algorithms, KexAlgorithm::from_name);
-    config.host_key = by_name(&options.host_key_algorithms, KeyAlgorithm::from_name);
-    config.ciphers = by_name(&options.ciphers, CipherAlgorithm::from_name);
-    config.macs = by_name(&options.macs, MacAlgorithm::from_name);
-    config.rekey = RekeyLimits {
-        bytes: options.rekey_limit.bytes.unwrap_or(0),
-        packets: 0,
-        after_ms: u64::from(options.rekey_limit.seconds.unwrap_or(0)) * 1000,
-    };
-    config
+/// The host keys; of those nobody named, one that is not there is no matter.
+fn host_keys(options: &ServerOptions) -> (HostKeyRing, Vec<String>) {
+    let (names, named) = options.host_keys_to_load();
+    let files: Vec<PathBuf> =
+        names.into_iter().map(PathBuf::from).filter(|file| named || file.exists()).collect();
+    let certificates: Vec<PathBuf> = options.host_certificates.iter().map(PathBuf::from).collect();
+    HostKeyRing::load(&files, &certificates)
 }
 
-/// The algorithms of these names; those of a list that was checked are all known.
-fn by_name<A>(names: &[&str], from_name: fn(&str) -> Option<A>) -> Vec<A> {
-    names.iter().filter_map(|name| from_name(name)).collect()
+fn transport(options: &ServerOptions, host_keys: Arc<HostKeyRing>) -> adit_transport::Config {
+    adit_transport::Config {
+        software: crate::SOFTWARE.into(),
+        comment: options.version_addendum.clone().unwrap_or_default(),
+        kex: by_name(&options.kex_algorithms, KexAlgorithm::from_name),
+        host_key: by_name(&options.host_key_algorithms, KeyAlgorithm::from_name),
+        ciphers: by_name(&options.ciphers, CipherAlgorithm::from_name),
+        macs: by_name(&options.macs, MacAlgorithm::from_name),
+        rekey: RekeyLimits {
+            bytes: options.rekey_limit.bytes.unwrap_or(0),
+            packets: 0,
+            after_ms: u64::from(options.rekey_limit.seconds.unwrap_or(0)) * 1000,
+        },
+        ..adit_transport::Config::server(host_keys)
+    }
 }
