@@ -81,7 +81,7 @@ impl Startups {
 }
 
 /// Random early drop: none below `begin`, `rate` per cent there, all at `full`, and a straight line between.
-fn is_dropped(settings: &StartupSettings, count: usize, random: u32) -> bool {
+pub(super) fn is_dropped(settings: &StartupSettings, count: usize, random: u32) -> bool {
     let (begin, full) = (settings.begin as usize, settings.full as usize);
     if count < begin {
         return false;

@@ -470,6 +470,15 @@ fn started<'a>(peer: &'a Peer, user: &'a str, session: &'a Session<'a>) -> [Fiel
 }
 
 impl Peer {
+    /// An IPv4 client of an IPv6 socket is shown as what it is.
+    pub(crate) fn new(
+        connection: u64,
+        remote: Option<SocketAddr>,
+        local: Option<SocketAddr>,
+    ) -> Self {
+        Self { connection, remote: remote.map(canonical), local: local.map(canonical) }
+    }
+
     fn number(&self) -> Field<'static> {
         ("connection", self.connection.into())
     }
@@ -477,6 +486,10 @@ impl Peer {
     fn ends(&self) -> [Field<'_>; 2] {
         [("remote", Value::shown(&self.remote)), ("local", Value::shown(&self.local))]
     }
+}
+
+fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 
 impl<'a> User<'a> {
@@ -527,7 +540,7 @@ struct At(Option<SocketAddr>);
 impl fmt::Display for At {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Some(address) => write!(f, "{} port {}", address.ip().to_canonical(), address.port()),
+            Some(address) => write!(f, "{} port {}", address.ip(), address.port()),
             // What sshd says of a connection that has no address.
             None => f.write_str("UNKNOWN port 65535"),
         }
@@ -539,7 +552,7 @@ struct Bracketed(Option<SocketAddr>);
 impl fmt::Display for Bracketed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Some(address) => write!(f, "[{}]:{}", address.ip().to_canonical(), address.port()),
+            Some(address) => write!(f, "[{}]:{}", address.ip(), address.port()),
             None => f.write_str("[UNKNOWN]:65535"),
         }
     }
@@ -626,6 +639,7 @@ impl fmt::Display for On<'_> {
 impl fmt::Display for Endpoint<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Tcp { host: "", port } => write!(f, "*:{port}"),
             Self::Tcp { host, port } if host.contains(':') => write!(f, "[{host}]:{port}"),
             Self::Tcp { host, port } => write!(f, "{host}:{port}"),
             Self::Address(address) => address.fmt(f),
@@ -640,6 +654,8 @@ struct Place<'a>(Endpoint<'a>);
 impl fmt::Display for Place<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
+            // How a client asks for every address.
+            Endpoint::Tcp { host: "", port } => write!(f, "* port {port}"),
             Endpoint::Tcp { host, port } => write!(f, "{host} port {port}"),
             Endpoint::Address(address) => write!(f, "{} port {}", address.ip(), address.port()),
             Endpoint::Unix(path) => write!(f, "path {path}"),
@@ -656,5 +672,312 @@ impl fmt::Display for Target<'_> {
             Endpoint::Unix(_) => Place(self.0).fmt(f),
             _ => write!(f, "host {}", Place(self.0)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::{Ending, LimitSettings, Limits};
+    use crate::log::Format;
+
+    const KEY: Key<'_> = Key { kind: "ED25519", fingerprint: "SHA256:abc+/1", certificate: None };
+
+    fn peer() -> Peer {
+        let end = |text: &str| text.parse::<SocketAddr>().ok();
+        Peer::new(7, end("1.2.3.4:5"), end("[::ffff:5.6.7.8]:22"))
+    }
+
+    fn text(event: &Event<'_>) -> String {
+        let (log, lines) = Log::captured(LogLevel::Debug3, Format::Text);
+        log.event(event);
+        lines.lines().concat()
+    }
+
+    fn json(event: &Event<'_>) -> String {
+        let (log, lines) = Log::captured(LogLevel::Debug3, Format::Json);
+        log.event(event);
+        lines.lines().concat()
+    }
+
+    /// Only levels up to the line's own write it.
+    fn is_at(event: &Event<'_>, level: LogLevel, below: LogLevel) -> bool {
+        [(level, 1), (below, 0)].into_iter().all(|(level, expected)| {
+            let (log, lines) = Log::captured(level, Format::Text);
+            log.event(event);
+            lines.lines().len() == expected
+        })
+    }
+
+    fn closed<'a>(user: User<'a>, how: Close<'a>) -> Event<'a> {
+        Event::ConnectionClosed { peer: peer(), user, how, millis: 61_042, received: 10, sent: 20 }
+    }
+
+    fn failed<'a>(user: &'a str, valid: bool, method: &'a str, failures: u32) -> Event<'a> {
+        let key = (method == "publickey").then_some(KEY);
+        let (allowed, reason) = (6, None);
+        Event::LoginFailed { peer: peer(), user, valid, method, key, failures, allowed, reason }
+    }
+
+    const FORWARD: Forward<'_> = Forward {
+        kind: "direct-tcpip",
+        from: Endpoint::Tcp { host: "::1", port: 40000 },
+        to: Endpoint::Tcp { host: "db", port: 5432 },
+    };
+
+    const SESSION: Session<'_> =
+        Session { id: 0, kind: "command", terminal: Some("pts/3"), command: Some("ls -l") };
+
+    #[test]
+    fn the_log_speaks_as_sshd_does() {
+        let certificate =
+            Certificate { id: "ada@x", serial: 5, ca_kind: "RSA", ca_fingerprint: "SHA256:ca" };
+        let certified = Key { kind: "ED25519-CERT", certificate: Some(certificate), ..KEY };
+        let accepted =
+            |method, key| Event::LoginAccepted { peer: peer(), user: "ada", method, key };
+        for (event, expected) in [
+            (
+                Event::ServerListening { at: Endpoint::Address("[::]:22".parse().unwrap()) },
+                "Server listening on :: port 22.",
+            ),
+            (
+                Event::ServerListening { at: Endpoint::Unix("/run/a.sock") },
+                "Server listening on path /run/a.sock.",
+            ),
+            (
+                Event::ServerStopping { signal: 15, connections: 2 },
+                "Received signal 15; terminating. connections=2",
+            ),
+            (
+                Event::ConnectionOpened { peer: peer() },
+                "Connection from 1.2.3.4 port 5 on 5.6.7.8 port 22 connection=7",
+            ),
+            (Event::UserInvalid { peer: peer(), user: "x" }, "Invalid user x from 1.2.3.4 port 5"),
+            (
+                accepted("publickey", Some(KEY)),
+                "Accepted publickey for ada from 1.2.3.4 port 5 ssh2: ED25519 SHA256:abc+/1 connection=7",
+            ),
+            (
+                accepted("publickey", Some(certified)),
+                "Accepted publickey for ada from 1.2.3.4 port 5 ssh2: ED25519-CERT SHA256:abc+/1 ID ada@x (serial 5) CA RSA SHA256:ca connection=7",
+            ),
+            (
+                accepted("password", None),
+                "Accepted password for ada from 1.2.3.4 port 5 ssh2 connection=7",
+            ),
+            (
+                Event::LoginPartial {
+                    peer: peer(),
+                    user: "ada",
+                    method: "publickey",
+                    key: Some(KEY),
+                },
+                "Partial publickey for ada from 1.2.3.4 port 5 ssh2: ED25519 SHA256:abc+/1 connection=7",
+            ),
+            (
+                failed("x", false, "password", 1),
+                "Failed password for invalid user x from 1.2.3.4 port 5 ssh2 connection=7 failures=1",
+            ),
+            (
+                failed("ada", true, "publickey", 2),
+                "Failed publickey for ada from 1.2.3.4 port 5 ssh2: ED25519 SHA256:abc+/1 connection=7 failures=2",
+            ),
+            (
+                Event::LoginExceeded { peer: peer(), user: "x", valid: false },
+                "maximum authentication attempts exceeded for invalid user x from 1.2.3.4 port 5 ssh2 [preauth]",
+            ),
+            (
+                Event::ForwardRefused {
+                    peer: peer(),
+                    user: "ada",
+                    forward: FORWARD,
+                    reason: "PermitOpen",
+                },
+                "Received request from 1.2.3.4 port 5 to connect to host db port 5432, but the request was denied. connection=7 user=ada kind=direct-tcpip from=[::1]:40000 to=db:5432 reason=PermitOpen",
+            ),
+            (
+                Event::SessionStarted { peer: peer(), user: "ada", session: SESSION },
+                "Starting session: command on pts/3 for ada from 1.2.3.4 port 5 id 0 connection=7 command=\"ls -l\"",
+            ),
+            (
+                Event::SessionEnded {
+                    peer: peer(),
+                    user: "ada",
+                    session: SESSION,
+                    status: Some(2),
+                    signal: None,
+                    millis: 9,
+                },
+                "Close session: user ada from 1.2.3.4 port 5 id 0 connection=7 kind=command terminal=pts/3 command=\"ls -l\" status=2 duration=0.009",
+            ),
+        ] {
+            assert_eq!(text(&event), expected);
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_connection_reads_as_sshds() {
+        let (nobody, trying) = (User::Nobody, User::Authenticating("ada"));
+        let (invalid, inside) = (User::Invalid("x"), User::LoggedIn("ada"));
+        let goodbye = Close::Disconnect { code: 11, text: "disconnected by user" };
+        for (user, how, expected) in [
+            (nobody, Close::Eof, "Connection closed by 1.2.3.4 port 5 [preauth]"),
+            (
+                trying,
+                Close::Eof,
+                "Connection closed by authenticating user ada 1.2.3.4 port 5 [preauth]",
+            ),
+            (invalid, Close::Reset, "Connection reset by invalid user x 1.2.3.4 port 5 [preauth]"),
+            (
+                trying,
+                Close::Disconnect {
+                    code: 14,
+                    text: "No supported authentication methods available",
+                },
+                "Received disconnect from 1.2.3.4 port 5:14: No supported authentication methods available [preauth]",
+            ),
+            (
+                invalid,
+                Close::Ours { words: "Too many authentication failures" },
+                "Disconnecting invalid user x 1.2.3.4 port 5: Too many authentication failures [preauth]",
+            ),
+            (nobody, Close::GraceExceeded, "Timeout before authentication for 1.2.3.4 port 5"),
+            (
+                invalid,
+                Close::Refused,
+                "administratively prohibited connection for invalid user x from 1.2.3.4 port 5",
+            ),
+            (
+                nobody,
+                Close::NoCommonAlgorithm {
+                    words: "no matching cipher found. Their offer: 3des-cbc",
+                },
+                "Unable to negotiate with 1.2.3.4 port 5: no matching cipher found. Their offer: 3des-cbc [preauth]",
+            ),
+            (
+                nobody,
+                Close::NotSsh { words: "invalid format" },
+                "banner exchange: Connection from 1.2.3.4 port 5: invalid format",
+            ),
+            (
+                inside,
+                goodbye,
+                "Received disconnect from 1.2.3.4 port 5:11: disconnected by user connection=7 user=ada duration=61.042 received=10 sent=20",
+            ),
+            (
+                inside,
+                Close::Unresponsive,
+                "Timeout, client not responding from user ada 1.2.3.4 port 5 connection=7 user=ada duration=61.042 received=10 sent=20",
+            ),
+            (
+                inside,
+                Close::Inactive,
+                "terminating inactive connection from user ada 1.2.3.4 port 5 connection=7 user=ada duration=61.042 received=10 sent=20",
+            ),
+        ] {
+            assert_eq!(text(&closed(user, how)), expected);
+        }
+    }
+
+    #[test]
+    fn json_has_all_fields_also_those_that_text_leaves_to_the_words() {
+        let line = json(&closed(User::Authenticating("ada"), Close::Eof));
+        let expected = r#""remote":"1.2.3.4:5","local":"5.6.7.8:22","reason":"closed","user":"ada","connection":7,"duration":61.042,"received":10,"sent":20}"#;
+        assert!(line.ends_with(expected), "{line}");
+    }
+
+    #[test]
+    fn a_forward_is_told_with_who_from_where_to_where_how_much_and_why_it_ended() {
+        let event = Event::ForwardClosed {
+            peer: peer(),
+            user: "ada",
+            forward: FORWARD,
+            millis: 1500,
+            received: 1,
+            sent: 2,
+            reason: "connection reset",
+        };
+        assert_eq!(
+            text(&event),
+            "Forwarded direct-tcpip for ada from 1.2.3.4 port 5: [::1]:40000 to db:5432 connection=7 duration=1.500 received=1 sent=2 reason=\"connection reset\""
+        );
+        let line = json(&event);
+        let expected = r#""remote":"1.2.3.4:5","local":"5.6.7.8:22","user":"ada","kind":"direct-tcpip","from":"[::1]:40000","to":"db:5432","connection":7,"duration":1.500,"received":1,"sent":2,"reason":"connection reset"}"#;
+        assert!(line.ends_with(expected), "{line}");
+    }
+
+    #[test]
+    fn a_listener_is_told_from_its_start_to_its_end() {
+        let (user, at) = ("ada", Endpoint::Tcp { host: "", port: 8080 });
+        for (event, expected) in [
+            (
+                Event::ListenerStarted { peer: peer(), user, at },
+                "Listening on * port 8080 for ada from 1.2.3.4 port 5 connection=7",
+            ),
+            (
+                Event::ListenerTakenOver { peer: peer(), user, at, from: 3 },
+                "Took over listening on * port 8080 for ada from 1.2.3.4 port 5 connection=7 previous=3",
+            ),
+            (
+                Event::ListenerEnded {
+                    peer: peer(),
+                    user,
+                    at,
+                    millis: 2000,
+                    connections: 4,
+                    reason: "cancelled",
+                },
+                "Stopped listening on * port 8080 for ada from 1.2.3.4 port 5 connection=7 duration=2.000 accepted=4 reason=cancelled",
+            ),
+        ] {
+            assert_eq!(text(&event), expected);
+        }
+    }
+
+    #[test]
+    fn a_connection_that_has_no_address_is_unknown() {
+        let peer = Peer { connection: 1, remote: None, local: None };
+        assert_eq!(
+            text(&Event::UserInvalid { peer, user: "x" }),
+            "Invalid user x from UNKNOWN port 65535"
+        );
+        assert!(!json(&Event::UserInvalid { peer, user: "x" }).contains("remote"));
+    }
+
+    #[test]
+    fn a_refusal_names_the_limit() {
+        let mut settings = LimitSettings::default();
+        settings.startups.full = 0;
+        settings.startups.begin = 0;
+        let mut limits = Limits::new(settings);
+        let refusal = limits.admit(0, peer().remote.unwrap().ip(), 0).unwrap_err();
+        assert_eq!(
+            text(&Event::ConnectionRefused { peer: peer(), refusal: &refusal }),
+            "drop connection #0 from [1.2.3.4]:5 on [5.6.7.8]:22 past MaxStartups"
+        );
+        assert_eq!(
+            text(&Event::Limit(refusal.notice.as_ref().unwrap())),
+            "beginning MaxStartups throttling"
+        );
+    }
+
+    #[test]
+    fn a_penalty_is_told_with_its_source() {
+        let mut limits = Limits::new(LimitSettings::default());
+        let ticket = limits.admit(0, peer().remote.unwrap().ip(), 0).unwrap();
+        let notice = limits.ended(0, ticket, Ending::Crashed).unwrap();
+        let line = json(&Event::Limit(&notice));
+        let expected = r#""event":"penalty","message":"ipv4: new 1.2.3.4/32 active penalty of 90.000 seconds for penalty: caused crash","source":"1.2.3.4/32","penalty":90.000,"reason":"penalty: caused crash"}"#;
+        assert!(line.ends_with(expected), "{line}");
+    }
+
+    #[test]
+    fn failures_that_are_usual_are_told_to_who_asks() {
+        use LogLevel::{Error, Info, Verbose};
+        assert!(is_at(&failed("ada", true, "publickey", 3), Verbose, Info));
+        assert!(is_at(&failed("ada", true, "publickey", 4), Info, Error));
+        assert!(is_at(&failed("ada", true, "password", 1), Info, Error));
+        assert!(is_at(&failed("x", false, "publickey", 1), Info, Error));
+        assert!(is_at(&Event::ConnectionOpened { peer: peer() }, Verbose, Info));
     }
 }
