@@ -1,29 +1,59 @@
 //! The host of virtual users: they exist because something proves them, and forward as this process.
-//! Touches: what the process may.   Never: the user database, homes, shells.
+//! Touches: the UsersFile, what the process may.   Never: the user database, homes, shells.
 //! Invariants: a name is a plain word, so it leads to no other file than its own.
 //! Errors: `io::Error` of the system.   Allocates: accounts.
 //! Proved by: `tests` below.
 
-use super::{Account, Host, KeyRules, KeyVerdict, Origin, ShownKey, authorized, sockets};
+use super::users_file::{Users, UsersFileError};
+use super::{
+    Account, Host, KeyRules, KeyVerdict, Origin, ShownKey, authorized, is_locked, sockets,
+};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::PathBuf;
 
 /// The longest name of a virtual user.
 const MAX_NAME: usize = 64;
 
 /// Whoever can prove a name.
 #[derive(Debug, Default)]
-pub(crate) struct GatewayHost;
+pub(crate) struct GatewayHost {
+    users_file: Option<PathBuf>,
+}
+
+impl GatewayHost {
+    /// With the passwords and groups of a UsersFile, where there is one.
+    ///
+    /// # Errors
+    /// [`UsersFileError`], now rather than at somebody's login.
+    pub(crate) fn new(users_file: Option<PathBuf>) -> Result<Self, UsersFileError> {
+        let host = Self { users_file };
+        host.users()?;
+        Ok(host)
+    }
+
+    fn users(&self) -> Result<Users, UsersFileError> {
+        self.users_file.as_deref().map_or_else(|| Ok(Users::default()), Users::load)
+    }
+}
 
 impl Host for GatewayHost {
     fn account(&self, user: &str) -> io::Result<Option<Account>> {
-        let account = Account { name: user.to_owned(), groups: Vec::new(), system: None };
-        Ok(is_name(user).then_some(account))
+        if !is_name(user) {
+            return Ok(None);
+        }
+        let users = self.users()?;
+        let groups = users.find(user).map(|user| user.groups.clone()).unwrap_or_default();
+        Ok(Some(Account { name: user.to_owned(), groups, system: None }))
     }
 
-    fn admits(&self, _account: &Account) -> Result<(), String> {
-        Ok(())
+    fn admits(&self, account: &Account) -> Result<(), String> {
+        let users = self.users().map_err(|error| error.to_string())?;
+        match users.find(&account.name) {
+            Some(user) if user.is_locked => Err(is_locked(&account.name)),
+            _ => Ok(()),
+        }
     }
 
     fn check_key(
@@ -36,8 +66,13 @@ impl Host for GatewayHost {
         authorized::check_key(account, key, origin, rules)
     }
 
-    fn check_password(&self, _: Option<&Account>, _: &[u8], _: bool) -> bool {
-        false
+    fn check_password(
+        &self,
+        account: Option<&Account>,
+        password: &[u8],
+        permit_empty: bool,
+    ) -> bool {
+        self.users().is_ok_and(|users| users.check_password(account, password, permit_empty))
     }
 
     fn connect_unix(&self, _account: &Account, path: &str) -> io::Result<UnixStream> {
@@ -64,7 +99,7 @@ impl Host for GatewayHost {
 }
 
 /// Letters, digits, `.`, `_` and `-`, neither an option nor hidden.
-fn is_name(name: &str) -> bool {
+pub(super) fn is_name(name: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     (1..=MAX_NAME).contains(&name.len())
         && !name.starts_with(['-', '.'])
@@ -77,7 +112,7 @@ mod tests {
 
     #[test]
     fn only_plain_words_are_names() {
-        let host = GatewayHost;
+        let host = GatewayHost::default();
         for name in ["ada", "Ada.Lovelace_1-x", "9", &"a".repeat(64)] {
             assert_eq!(host.account(name).unwrap().unwrap().name, name);
         }

@@ -11,12 +11,15 @@ mod authorized;
 mod clock;
 pub(crate) mod gateway;
 pub(crate) mod keys;
+pub(crate) mod password;
 mod rights;
 pub(crate) mod rules;
+mod shadow;
 mod sockets;
 pub(crate) mod system;
 mod tokens;
 pub(crate) mod user;
+mod users_file;
 
 pub(crate) use rules::{AccessRules, KeyRules};
 
@@ -164,4 +167,9 @@ pub(crate) trait Host: Send + Sync {
     /// # Errors
     /// Those of the system; `PermissionDenied` for a port below 1024 that is not the account's to have.
     fn listen_tcp(&self, account: &Account, address: SocketAddr) -> io::Result<TcpListener>;
+}
+
+/// Why nobody logs in to an account that was locked.
+fn is_locked(user: &str) -> String {
+    format!("User {user} not allowed because account is locked")
 }

@@ -4,6 +4,7 @@
 //! Errors: `io::Error` of the system.   Allocates: the account.
 //! Proved by: `tests` below.
 
+use super::users_file::{Users, UsersFileError};
 use super::{
     Account, Host, KeyRules, KeyVerdict, Origin, ShownKey, SystemAccount, authorized, sockets,
     system,
@@ -12,24 +13,34 @@ use nix::unistd::{Uid, User};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::PathBuf;
 
 /// The user who runs this.
 #[derive(Debug)]
 pub(crate) struct UserHost {
     me: Account,
+    users_file: Option<PathBuf>,
 }
 
 impl UserHost {
     /// Finds out who this is; a user without an entry in the user database goes by the environment.
     ///
+    /// There is no password but the one a UsersFile has.
+    ///
     /// # Errors
-    /// When the look-up fails, or neither knows a name.
-    pub(crate) fn new() -> io::Result<Self> {
+    /// When the look-up fails or neither knows a name; when the UsersFile cannot be read or understood.
+    pub(crate) fn new(users_file: Option<PathBuf>) -> io::Result<Self> {
         let me = match User::from_uid(Uid::effective())? {
             Some(user) => system::account_of(user)?,
             None => account_of_environment(&|name| std::env::var(name).ok())?,
         };
-        Ok(Self { me })
+        let host = Self { me, users_file };
+        host.users()?;
+        Ok(host)
+    }
+
+    fn users(&self) -> Result<Users, UsersFileError> {
+        self.users_file.as_deref().map_or_else(|| Ok(Users::default()), Users::load)
     }
 }
 
@@ -57,6 +68,7 @@ impl Host for UserHost {
     }
 
     fn admits(&self, _account: &Account) -> Result<(), String> {
+        // Whoever runs this is logged in already.
         Ok(())
     }
 
@@ -70,8 +82,13 @@ impl Host for UserHost {
         authorized::check_key(account, key, origin, rules)
     }
 
-    fn check_password(&self, _: Option<&Account>, _: &[u8], _: bool) -> bool {
-        false
+    fn check_password(
+        &self,
+        account: Option<&Account>,
+        password: &[u8],
+        permit_empty: bool,
+    ) -> bool {
+        self.users().is_ok_and(|users| users.check_password(account, password, permit_empty))
     }
 
     fn connect_unix(&self, account: &Account, path: &str) -> io::Result<UnixStream> {
