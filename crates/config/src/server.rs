@@ -30,7 +30,7 @@ pub use types::{
 use crate::algorithms::Algorithms;
 use crate::error::{ConfigError, Note};
 use crate::types::AddressFamily;
-use files::absolute;
+use files::{absolute, tilde};
 use keywords::Stored;
 use parse::{Block, Parser};
 use std::path::Path;
@@ -158,14 +158,11 @@ impl Stored {
         for name in singles.into_iter().flatten().chain(lists.into_iter().flatten()) {
             *name = absolute(name, files);
         }
-        let homes = [&mut self.authorized_keys_files, &mut self.revoked_keys];
-        for name in homes.into_iter().flatten().flatten() {
-            *name = files::tilde(name, files);
-        }
-        for name in [&mut self.host_key_agent, &mut self.authorized_principals_file] {
-            if let Some(name) = name {
-                *name = files::tilde(name, files);
-            }
+        let singles = [&mut self.host_key_agent, &mut self.authorized_principals_file];
+        let lists = [&mut self.authorized_keys_files, &mut self.revoked_keys];
+        let lists = lists.into_iter().flatten().flatten();
+        for name in singles.into_iter().flatten().chain(lists) {
+            *name = tilde(name, files);
         }
     }
 }
