@@ -22,6 +22,7 @@ use adit_wire::Message;
 use adit_wire::transport::{ExtInfo, reason};
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 
 /// What a ping of ours carries; the pong brings it back.
 const PING: &[u8] = b"adit";
@@ -404,10 +405,10 @@ impl Engine {
         }
     }
 
-    /// The server's login, to answer what it asks.
+    /// The server's login, to be looked at; [`answer_login`](Self::answer_login) answers what it asks.
     pub fn server_login(&mut self) -> Option<&mut adit_auth::server::Server> {
         match &mut self.login {
-            Login::Server(server) => Some(server),
+            Login::Server(server) => Some(&mut server.login),
             _ => None,
         }
     }
@@ -422,11 +423,24 @@ impl Engine {
         answer: impl FnOnce(&mut adit_auth::server::Server) -> Result<(), adit_auth::Violation>,
     ) -> Result<(), Error> {
         match &mut self.login {
-            Login::Server(server) => {
-                answer(server).map_err(|violation| self.fail(violation.into(), tx))
-            }
+            Login::Server(server) => match server.answer(answer) {
+                Ok(None) => Ok(()),
+                Ok(Some(names)) => {
+                    self.tell_sig_algs(&names, tx);
+                    Ok(())
+                }
+                Err(violation) => Err(self.fail(violation.into(), tx)),
+            },
             _ => Ok(()),
         }
+    }
+
+    /// Tells the client with which algorithms this user's keys may sign, ahead of what the answer makes us say.
+    fn tell_sig_algs(&mut self, names: &str, tx: &mut TxRing) {
+        let mut payload = Vec::new();
+        ExtInfo::encode_pairs(&[("server-sig-algs", names.as_bytes())], &mut payload);
+        // While keys are exchanged it is left out: the client has the list of all users.
+        let _ = self.transport.send(&payload, tx);
     }
 
     /// Begins a key exchange, unless one is running.
