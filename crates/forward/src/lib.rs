@@ -24,7 +24,7 @@ pub use dynamic_request::{
     BUFFER_LIMIT, DynamicRequest, Failure, Fed, MAX_HOST, Protocol, ProxyTarget, Refusal, Step,
 };
 pub use forwarder::{ForwardOptions, Forwarder, Notice};
-pub use listen::{BindFailure, ListenOptions, os_words};
+pub use listen::{BindFailure, ListenOptions, any_bound, os_words};
 pub use network::{Network, NetworkError};
 pub use originator::Originator;
 pub use permit::{Flaw, Kind, Permit, PermitError, PermitListen, PermitOpen, PermitRemoteOpen};

@@ -142,29 +142,57 @@ pub(crate) fn bind_any(addresses: &[SocketAddr]) -> io::Result<Vec<Listener>> {
     let mut tries = if chosen { CHOICES } else { 1 };
     loop {
         tries -= 1;
-        let (bound, failure) = bind_to_one_port(addresses);
+        let (bound, failure) = sorted(bind_in_turn(addresses));
         let taken = failure.as_ref().is_some_and(|error| error.kind() == io::ErrorKind::AddrInUse);
-        match failure {
-            _ if taken && tries > 0 => {}
-            Some(error) if bound.is_empty() => return Err(error),
-            _ if bound.is_empty() => return Err(io::ErrorKind::AddrNotAvailable.into()),
-            _ => return Ok(bound),
+        if !taken || tries == 0 {
+            return bound_or(bound, failure);
         }
     }
 }
 
-/// Also gives the failure that says most.
-fn bind_to_one_port(addresses: &[SocketAddr]) -> (Vec<Listener>, Option<io::Error>) {
+/// Binds to the port that the first has.
+fn bind_in_turn(addresses: &[SocketAddr]) -> impl Iterator<Item = io::Result<Listener>> {
+    let mut port = None;
+    addresses.iter().map(move |address| {
+        let address = SocketAddr::new(address.ip(), port.unwrap_or(address.port()));
+        let listener = bind_tcp(address)?;
+        port = listener.local_addr().map(|bound| bound.port());
+        Ok(listener)
+    })
+}
+
+/// What of several attempts has become listeners; when nothing has, the error that says most.
+///
+/// # Errors
+/// Those of the attempts; `EADDRNOTAVAIL` when there was none.
+pub fn any_bound(
+    attempts: impl IntoIterator<Item = io::Result<Listener>>,
+) -> io::Result<Vec<Listener>> {
+    let (bound, failure) = sorted(attempts);
+    bound_or(bound, failure)
+}
+
+fn sorted(
+    attempts: impl IntoIterator<Item = io::Result<Listener>>,
+) -> (Vec<Listener>, Option<io::Error>) {
     let (mut bound, mut failure): (Vec<Listener>, Option<io::Error>) = (Vec::new(), None);
-    for address in addresses {
-        let chosen = bound.first().and_then(Listener::local_addr).map(|address| address.port());
-        match bind_tcp(SocketAddr::new(address.ip(), chosen.unwrap_or(address.port()))) {
+    for attempt in attempts {
+        match attempt {
             Ok(listener) => bound.push(listener),
+            // That there is no IPv6 here is the lesser reason.
             Err(error) if failure.as_ref().is_none_or(family_is_absent) => failure = Some(error),
             Err(_) => {}
         }
     }
     (bound, failure)
+}
+
+fn bound_or(bound: Vec<Listener>, failure: Option<io::Error>) -> io::Result<Vec<Listener>> {
+    match failure {
+        _ if !bound.is_empty() => Ok(bound),
+        Some(error) => Err(error),
+        None => Err(rustix::io::Errno::ADDRNOTAVAIL.into()),
+    }
 }
 
 fn family_is_absent(error: &io::Error) -> bool {
@@ -226,6 +254,28 @@ mod tests {
         let (_, failures) = bind(&spec.listen, &ListenOptions::default());
         let text: Vec<String> = failures.iter().map(ToString::to_string).collect();
         assert_eq!(text, [format!("bind [127.0.0.1]:{port}: Address already in use")]);
+    }
+
+    #[test]
+    fn a_port_the_system_chooses_is_one_for_all_families() {
+        let addresses = known_addresses(ListenOn::Loopback, 0, Family::Any).unwrap();
+        let bound = bind_any(&addresses).unwrap();
+        let mut ports: Vec<u16> =
+            bound.iter().filter_map(Listener::local_addr).map(|at| at.port()).collect();
+        ports.dedup();
+        assert_eq!(ports.len(), 1, "{bound:?}");
+        assert_ne!(ports, [0]);
+    }
+
+    #[test]
+    fn of_several_failures_the_one_that_says_most_is_told() {
+        let error = |kind: rustix::io::Errno| Err(io::Error::from(kind));
+        use rustix::io::Errno;
+        let failures = [error(Errno::AFNOSUPPORT), error(Errno::ACCESS), error(Errno::ADDRINUSE)];
+        let told = any_bound(failures).unwrap_err();
+        assert_eq!(told.kind(), io::ErrorKind::PermissionDenied);
+        let none = any_bound([]).unwrap_err();
+        assert_eq!(none.kind(), io::ErrorKind::AddrNotAvailable);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use adit_forward::served::{
 };
 use adit_forward::{Originator, Target};
 use adit_reactor::{Counts, Family, Listener};
-use house::{Both, House, Opened};
+use house::{Both, House, MAX_CHANNELS, Opened};
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -470,6 +470,20 @@ mod listeners {
     }
 
     #[test]
+    fn a_connection_for_which_there_is_no_channel_is_closed() {
+        let mut both = Both::new(House { max_reaching: usize::MAX, ..House::default() });
+        let (_, port) = listening(&mut both, 0, "localhost");
+        // The driver never answers these.
+        let open = || Open::DirectStreamlocal { path: "/run/x".into() };
+        let _taken: Vec<_> = (0..MAX_CHANNELS).map(|_| both.open(&open())).collect();
+        both.until(|play| (play.needs.len() == MAX_CHANNELS as usize).then_some(()));
+        let ended =
+            both.beside(move || TcpStream::connect((HERE, port)).unwrap().read(&mut [0]).unwrap());
+        assert_eq!(ended, 0);
+        assert_eq!(both.notice(refused_words).0, open_failure::RESOURCE_SHORTAGE);
+    }
+
+    #[test]
     fn what_is_cancelled_is_no_longer_listened_on_and_its_connections_stay() {
         let mut both = Both::new(House::default());
         let (request, port) = listening(&mut both, 0, "localhost");
@@ -605,6 +619,14 @@ mod sockets {
         assert_eq!(both.reply(request), Outcome::Refused);
         let words = format!("cannot listen on \"{path}\": Address already in use");
         assert_eq!(both.play.explained, [words]);
+    }
+
+    #[test]
+    fn a_socket_without_a_path_is_refused() {
+        let mut both = Both::new(House::default());
+        let (_, outcome) = both.listen(0, Forward::streamlocal(""));
+        assert_eq!(outcome, Outcome::Refused);
+        assert_eq!(both.play.explained, ["cannot listen on \"\": there is no path"]);
     }
 
     #[test]

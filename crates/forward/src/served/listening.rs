@@ -62,11 +62,15 @@ impl Served {
         if guest.granted.iter().any(|granted| granted.forward == *forward) {
             return Err("this connection listens there already".into());
         }
-        // Nobody would learn which port it is.
-        if matches!(forward, Forward::Tcpip { port: 0, .. }) && !token.is_awaited() {
-            return Err("port 0 needs a reply".into());
+        match forward {
+            // Nobody would learn which port it is.
+            Forward::Tcpip { port: 0, .. } if !token.is_awaited() => {
+                Err("port 0 needs a reply".into())
+            }
+            // The system would choose a name in its abstract namespace.
+            Forward::Streamlocal { path } if path.is_empty() => Err("there is no path".into()),
+            _ => Ok(plan),
         }
-        Ok(plan)
     }
 
     fn find_place(&mut self, reactor: &mut Reactor, asked: Asked) {

@@ -12,6 +12,9 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread;
 
+/// Most channels of a connection.
+pub(crate) const MAX_CHANNELS: u32 = 16;
+
 /// Rules that are the same for every target and listener.
 #[derive(Clone)]
 pub(crate) struct House {
@@ -99,7 +102,9 @@ impl Both {
             let (near, far) = UnixStream::pair().unwrap();
             let random = |side| Box::new(FixedRng::new(2 * seed as u64 + side));
             let client = Engine::client(client_config(client_transport()), random(0), 0);
-            let server = Engine::server(server_config(server_transport()), random(1), 0);
+            let mut config = server_config(server_transport());
+            config.connection.max_channels = MAX_CHANNELS;
+            let server = Engine::server(config, random(1), 0);
             let link = |stream| Box::new(Socket::unix(stream).unwrap());
             play.clients.push(reactor.add_session(link(near), client).unwrap());
             play.servers.push(reactor.add_session(link(far), server).unwrap());
