@@ -25,15 +25,17 @@ pub(crate) struct Connection {
     pub(crate) phase: Phase,
     /// Since when it has had no channel.
     pub(crate) unused_since: Option<Millis>,
-    /// A host key check or the like went wrong in a way that counts against the source.
+    /// Why this side ends it, where that is a fault of the client's.
     pub(crate) fault: Option<Fault>,
+    /// The last words, of whoever had them.
+    pub(crate) goodbye: String,
 }
 
-/// The two addresses of a connection.
+/// The two addresses of a connection; none on a unix socket or a pipe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ends {
-    pub(crate) peer: SocketAddr,
-    pub(crate) local: SocketAddr,
+    pub(crate) remote: Option<SocketAddr>,
+    pub(crate) local: Option<SocketAddr>,
 }
 
 /// How far a connection is.
@@ -46,13 +48,15 @@ pub(crate) enum Phase {
     Member(Arc<Permissions>),
 }
 
-/// Why a connection that ends before its login is held against its source.
+/// Why this side ends a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// LoginGraceTime is over.
     GraceExceeded,
     /// RefuseConnection.
     Refused,
+    /// UnusedConnectionTimeout is over.
+    Unused,
 }
 
 impl Connection {

@@ -4,12 +4,19 @@
 //! Errors: what cannot be accepted is logged; the server goes on.   Allocates: per connection, until it is handed on.
 //! Proved by: interop `server::limits`, `server::operation`.
 
+use crate::activation::{Activated, Listener as Handed};
 use crate::connection::Ends;
 use crate::errand::Postbox;
+use crate::log::{Endpoint, Event as Happened, Peer};
 use crate::notify::Notify;
+use crate::rules;
+use crate::settings::Settings;
 use crate::shared::Shared;
 use crate::start::{self, Source};
-use adit_reactor::{Event, Handler, Key, Millis, Reactor, Socket};
+use adit_crypto::{Random, SystemRandom};
+use adit_forward::os_words;
+use adit_reactor::{Event, Handler, Key, Listener, Millis, Reactor, Socket};
+use rustix::process::Signal;
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
@@ -35,6 +42,8 @@ pub(crate) struct Front {
     listeners: HashMap<SocketAddr, Key>,
     source: Source,
     notify: Notify,
+    /// The sockets listened on are a service manager's.
+    adopted: bool,
     /// One connection is all there will be (`-d`, `-i`).
     single: bool,
     ending: Option<Ending>,
@@ -48,10 +57,10 @@ enum Ending {
 }
 
 /// The numbers of the signals, in the order they were registered.
-pub(crate) const SIGNALS: [rustix::process::Signal; 3] = [
-    rustix::process::Signal::HUP,
-    rustix::process::Signal::TERM,
-    rustix::process::Signal::INT,
+pub(crate) const SIGNALS: [Signal; 3] = [
+    Signal::HUP,
+    Signal::TERM,
+    Signal::INT,
 ];
 
 impl Front {
@@ -62,7 +71,7 @@ impl Front {
         notify: Notify,
         single: bool,
     ) -> Self {
-        Self { shared, loops, listeners: HashMap::new(), source, notify, single, ending: None }
+        Self { shared, loops, listeners: HashMap::new(), source, notify, adopted: false, single, ending: None }
     }
 
     /// Takes connections until a signal ends it.
@@ -100,55 +109,80 @@ impl Front {
     }
 
     fn listen_on(&mut self, reactor: &mut Reactor, address: SocketAddr) {
-        let bound = adit_forward::listen::tcp(address).and_then(|listener| {
+        let bound = adit_forward::listen::bind_tcp(address).and_then(|listener| {
             let at = listener.local_addr().unwrap_or(address);
             Ok((at, reactor.listen(listener)?))
         });
-        let log = &self.shared.log;
         match bound {
             Ok((at, key)) => {
-                log.info(format_args!("Server listening on {} port {}.", at.ip(), at.port()));
+                self.shared.log.event(&Happened::ServerListening { at: Endpoint::Address(at) });
                 self.listeners.insert(address, key);
             }
-            Err(error) => log.error(format_args!(
+            Err(error) => self.shared.log.error(format_args!(
                 "Bind to port {} on {} failed: {}.",
                 address.port(),
                 address.ip(),
-                adit_forward::os_words(&error)
+                os_words(&error)
             )),
         }
     }
 
-    /// Takes over listeners that a service manager made.
+    /// Takes over sockets that a service manager listens on.
     ///
     /// # Errors
     /// When the system will not watch one of them.
-    pub(crate) fn adopt(
-        &mut self,
-        reactor: &mut Reactor,
-        listeners: Vec<std::net::TcpListener>,
-    ) -> io::Result<()> {
-        for listener in listeners {
-            let at = listener.local_addr()?;
-            let key = reactor.listen(adit_reactor::Listener::tcp(listener)?)?;
-            self.shared.log.info(format_args!(
-                "Server listening on {} port {}.",
-                at.ip(),
-                at.port()
-            ));
-            self.listeners.insert(at, key);
+    pub(crate) fn adopt(&mut self, reactor: &mut Reactor, handed: Vec<Activated>) -> io::Result<()> {
+        self.adopted = true;
+        for Activated { name, listener } in handed {
+            match listener {
+                Handed::Tcp(listener) => {
+                    let at = listener.local_addr()?;
+                    let key = reactor.listen(Listener::tcp(listener)?)?;
+                    self.shared.log.event(&Happened::ServerListening { at: Endpoint::Address(at) });
+                    self.listeners.insert(at, key);
+                }
+                Handed::Unix(listener) => {
+                    reactor.listen(Listener::unix_kept(listener)?)?;
+                    let at = Endpoint::Unix(name.as_deref().unwrap_or("a unix socket"));
+                    self.shared.log.event(&Happened::ServerListening { at });
+                }
+            }
         }
         Ok(())
     }
 
     fn accepted(&mut self, reactor: &mut Reactor, stream: Key) {
         let Some(socket) = reactor.release(stream) else { return };
-        let ends = socket.peer_addr().zip(socket.local_addr());
-        // One that has gone already has no addresses.
-        if let Some((peer, local)) = ends {
-            self.admit(reactor.now(), socket, Ends { peer, local });
-            if self.single {
-                self.take_no_more(reactor);
+        let ends = Ends { remote: socket.peer_addr(), local: socket.local_addr() };
+        self.admit(socket, ends);
+        if self.single {
+            self.take_no_more(reactor);
+        }
+    }
+
+    /// Hands a connection to the loop with the fewest, if the limits let it in.
+    pub(crate) fn admit(&mut self, mut socket: Socket, ends: Ends) {
+        let mut chance = [0; 4];
+        SystemRandom::new().fill(&mut chance);
+        let address = ends.remote.map(|remote| remote.ip());
+        let now = self.shared.now();
+        let admitted = self.shared.limits().admit(now, address, u32::from_ne_bytes(chance));
+        match admitted {
+            Ok(ticket) => {
+                if let Some(notice) = ticket.notice() {
+                    self.shared.log.event(&Happened::Limit(notice));
+                }
+                let load = |each: &&Loop| each.load.load(Ordering::Relaxed);
+                let Some(home) = self.loops.iter().min_by_key(load) else { return };
+                home.load.fetch_add(1, Ordering::Relaxed);
+                home.postbox
+                    .post(move |worker, reactor| worker.welcome(reactor, socket, ends, ticket));
+            }
+            Err(refusal) => {
+                // It is closed in any case; whether it hears why is its luck.
+                let _ = socket.say(refusal.to_client().as_bytes());
+                let peer = Peer { connection: 0, remote: ends.remote, local: ends.local };
+                self.log_refused(&refusal, peer);
             }
         }
     }
@@ -191,40 +225,54 @@ impl Front {
     }
 
     fn signalled(&mut self, reactor: &mut Reactor, number: usize) {
-        use rustix::process::Signal;
         match SIGNALS.get(number) {
             Some(&Signal::HUP) => self.reload(reactor),
             Some(&signal) => {
-                let log = &self.shared.log;
-                log.info(format_args!("Received signal {}; terminating.", signal.as_raw()));
+                let connections = self.connections();
+                let signal = signal.as_raw();
+                self.shared.log.event(&Happened::ServerStopping { signal, connections });
                 self.leave(reactor);
             }
             None => {}
         }
     }
 
+    fn connections(&self) -> u64 {
+        self.shared.limits().connections() as u64
+    }
+
     /// Reads the configuration again; what is wrong with it is logged, and the old one stays.
     fn reload(&mut self, reactor: &mut Reactor) {
         self.notify.reloading();
-        let log = &self.shared.log;
-        log.info(format_args!("Received SIGHUP; reloading."));
         match self.source.load() {
-            Ok(settings) => {
-                self.shared.limits().configure(&start::limit_settings(&settings.global));
-                log.reopen();
-                self.shared.replace(settings);
-                if let Err(error) = self.listen(reactor) {
-                    self.shared.log.error(format_args!("{error}"));
-                }
-            }
+            Ok((settings, complaints)) => self.put_in_force(reactor, settings, &complaints),
             Err(errors) => {
                 for error in errors {
-                    log.error(format_args!("{error}"));
+                    self.shared.log.error(format_args!("{error}"));
                 }
-                log.error(format_args!("the configuration stays as it was"));
+                self.shared.log.error(format_args!("the configuration stays as it was"));
             }
         }
         self.notify.ready(&self.status());
+    }
+
+    fn put_in_force(&mut self, reactor: &mut Reactor, settings: Settings, complaints: &[String]) {
+        let log = self.shared.log.clone();
+        let options = settings.global.clone();
+        if let Err(error) = log.reopen(&self.source.destination(&options)) {
+            log.error(format_args!("the log stays where it was: {}", os_words(&error)));
+        }
+        log.configure(options.log_level, start::format(&options));
+        for line in complaints {
+            log.info(format_args!("{line}"));
+        }
+        self.shared.limits().configure(&rules::limits(&options));
+        self.shared.replace(settings);
+        // Those of a service manager stay: it has the configuration for them.
+        if let (false, Err(error)) = (self.adopted, self.listen(reactor)) {
+            log.error(format_args!("{error}"));
+        }
+        log.event(&Happened::ServerReloaded { connections: self.connections() });
     }
 
     /// Takes no more, and has the loops say goodbye; whoever asks twice does not wait for them.
@@ -261,6 +309,7 @@ impl Front {
     fn feed_watchdog(&mut self, reactor: &mut Reactor) {
         if let Some(interval) = self.notify.watchdog_interval() {
             self.notify.watchdog();
+            let interval = interval.as_millis() as Millis;
             reactor.set_timer(reactor.now() + interval, Timer::Watchdog as u64);
         }
     }

@@ -4,7 +4,7 @@
 //! Errors: none.   Allocates: a reminder.
 //! Proved by: interop `server::limits`.
 
-use crate::connection::Connection;
+use crate::connection::{Connection, Fault};
 use crate::policy::Permissions;
 use crate::worker::{Due, Worker};
 use adit_reactor::{Key, Millis, Reactor};
@@ -32,11 +32,7 @@ impl Worker {
         let timeout = connection.member().and_then(|member| unused_timeout(member));
         let over = connection.unused_since.zip(timeout);
         if over.is_some_and(|(since, timeout)| since + timeout <= reactor.now()) {
-            self.shared.log.info(format_args!(
-                "terminating inactive connection from {}",
-                self.described(key)
-            ));
-            reactor.close_session(key, "no channel was open for too long");
+            self.dismiss_one(reactor, key, Fault::Unused, "no channel was open for too long");
         }
     }
 }
@@ -62,31 +58,28 @@ impl Worker {
         let Some(member) = self.connections.get(&key).and_then(Connection::member).cloned() else {
             return;
         };
-        let now = reactor.now();
-        let mut next = shortest_timeout(&member).map(|timeout| now + timeout);
-        for open in self.open_channels(key) {
-            let Some(timeout) = channel_timeout(&member, open.kind) else { continue };
-            let idle_since = reactor.idle_since(open.stream).unwrap_or(now);
-            if idle_since + timeout <= now {
-                self.close_idle(reactor, key, &open);
+        let mut next = shortest_timeout(&member);
+        for standing in self.forwards.connections(reactor, key) {
+            let Some(timeout) = channel_timeout(&member, standing.channel_type) else { continue };
+            if standing.idle >= timeout {
+                let why = format!("{} was idle for {} s", standing.channel_type, timeout / 1000);
+                self.forwards.hang_up(reactor, standing.stream, &why);
             } else {
-                next = next.map(|at| at.min(idle_since + timeout));
+                next = next.map(|wait| wait.min(timeout - standing.idle));
             }
         }
-        if let Some(at) = next {
-            self.remind(reactor, at, key, Due::IdleChannels);
+        if let Some(wait) = next {
+            self.remind(reactor, reactor.now() + wait, key, Due::IdleChannels);
         }
     }
 }
 
-/// Milliseconds for a type of channel; the first that matches counts.
-fn channel_timeout(member: &Permissions, kind: &str) -> Option<Millis> {
-    let timeouts = &member.options.channel_timeouts;
-    let found = timeouts.iter().find(|(pattern, _)| adit_config::pattern::matches(kind, pattern));
-    found.map(|(_, seconds)| u64::from(*seconds) * 1000).filter(|timeout| *timeout > 0)
+/// Milliseconds after which an idle channel of a type is closed.
+fn channel_timeout(member: &Permissions, channel_type: &str) -> Option<Millis> {
+    member.options.channel_timeout(channel_type).map(|seconds| u64::from(seconds) * 1000)
 }
 
 fn shortest_timeout(member: &Permissions) -> Option<Millis> {
-    let timeouts = member.options.channel_timeouts.iter();
-    timeouts.map(|(_, seconds)| u64::from(*seconds) * 1000).filter(|timeout| *timeout > 0).min()
+    let timeouts = member.options.channel_timeouts.iter().map(|timeout| timeout.seconds);
+    timeouts.filter(|seconds| *seconds > 0).min().map(|seconds| u64::from(seconds) * 1000)
 }

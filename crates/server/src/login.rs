@@ -5,16 +5,18 @@
 //! Proved by: `tests` below, interop `server`.
 
 use crate::connection::{Connection, Ends, Phase};
-use crate::host::allowed::{may_log_in, root_may_log_in};
+use crate::host::allowed::root_may_log_in;
 use crate::host::{Account, Host, KeyRules, KeyVerdict, Origin, ShownKey};
 use crate::policy::Permissions;
-use crate::settings::{Settings, access_rules, key_rules, root_login};
+use crate::rules;
+use crate::settings::Settings;
 use crate::worker::{Due, Worker};
 use adit_auth::server::{Ask, CheckKey, Interactive, PasswordVerdict, Policy, Proven, Secret};
 use adit_auth::{Method, Prompt};
 use adit_config::server::{MatchContext, ServerOptions};
 use adit_keys::authorized_keys::Grants;
 use adit_reactor::{Key, Millis, Reactor};
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 /// Failures are told after at least this long, whatever made them: how long a check took must not tell what was wrong.
@@ -32,8 +34,9 @@ pub(crate) struct Login {
     granted: Vec<(Vec<u8>, Grants)>,
     /// When the request that is being answered came.
     asked_at: Millis,
-    /// How the last attempt reads in the log.
-    attempt: Option<String>,
+    /// The key of the last attempt, and why it was refused.
+    pub(crate) attempt: Option<Vec<u8>>,
+    refusal: Option<String>,
     pub(crate) failures: u32,
 }
 
@@ -107,11 +110,12 @@ impl Worker {
             user,
             account: who.account.map(Arc::new),
             origin: Arc::new(who.origin),
-            key_rules: Arc::new(key_rules(&who.options)),
+            key_rules: Arc::new(rules::keys(&who.options)),
             options: who.options,
             granted: Vec::new(),
             asked_at,
             attempt: None,
+            refusal: None,
             failures: 0,
         }));
         if let Some(why) = who.why {
@@ -122,14 +126,14 @@ impl Worker {
 
     fn check_key(&mut self, key: Key, check: CheckKey) {
         let Some(login) = self.connections.get_mut(&key).and_then(Connection::login) else { return };
-        login.attempt = Some(adit_keys::fingerprint::describe(&check.public_key));
+        login.attempt = Some(check.public_key.clone());
         let (account, origin) = (login.account.clone(), login.origin.clone());
         let (rules, options) = (login.key_rules.clone(), login.options.clone());
         let host = self.shared.host.clone();
         self.shared.errands.run(
             &self.postbox,
             move || {
-                let shown = ShownKey { blob: &check.public_key, flags: check.flags };
+                let shown = ShownKey { blob: &check.public_key, flags: check.key_flags };
                 let verdict = verdict(&*host, account.as_deref(), &shown, &origin, &rules, &options);
                 (check, verdict)
             },
@@ -151,7 +155,7 @@ impl Worker {
         match verdict {
             Ok(grants) if check.signed => login.granted.push((check.public_key, grants)),
             Ok(_) => {}
-            Err(why) => self.log_key_refused(key, &why),
+            Err(why) => login.refusal = Some(why),
         }
         reactor.answer_login(key, |server| server.key_checked(accepted));
     }
@@ -196,7 +200,7 @@ impl Worker {
             &self.postbox,
             move || {
                 let account = account.as_deref().filter(|account| {
-                    !account.is_root() || root_may_log_in(root_login(&options), false, false)
+                    !account.is_root() || root_may_log_in(options.permit_root_login, false, false)
                 });
                 let permit_empty = options.permit_empty_passwords;
                 host.check_password(account, password.expose(), permit_empty)
@@ -206,10 +210,11 @@ impl Worker {
     }
 
     fn pause(&mut self, reactor: &mut Reactor, key: Key, method: Option<Method>) {
-        self.log_failed(key, method);
         let Some(login) = self.connections.get_mut(&key).and_then(Connection::login) else { return };
         login.failures += 1;
+        let refusal = login.refusal.take();
         let at = pause_until(login.asked_at, reactor.now());
+        self.log_failed(key, method, refusal.as_deref());
         self.remind(reactor, at, key, Due::Failure);
     }
 
@@ -223,24 +228,21 @@ impl Worker {
             self.log_accepted(key, last, false);
         }
         let Some(connection) = self.connections.get_mut(&key) else { return };
-        let (ticket, number) = (connection.ticket, connection.number);
         let Phase::Login(login) = std::mem::replace(&mut connection.phase, Phase::Greeting) else {
             return;
         };
         let Login { account: Some(account), options, granted, .. } = *login else { return };
-        let admitted = self.shared.limits().authenticated(ticket, &account.name);
+        let admitted =
+            self.shared.limits().authenticated(&mut connection.ticket, &account.name);
         if let Err(refusal) = admitted {
-            self.shared.log.info(format_args!("connection {number}: {refusal}"));
-            return reactor.close_session(key, "too many connections");
+            let peer = connection.peer();
+            self.shared.log.event(&crate::log::Event::ConnectionRefused { peer, refusal: &refusal });
+            return reactor.close_session(key, refusal.to_client());
         }
-        match Permissions::new(account, options, granted, &proven) {
-            Ok(permissions) => {
-                if let Some(connection) = self.connections.get_mut(&key) {
-                    connection.phase = Phase::Member(Arc::new(permissions));
-                }
-            }
+        match Permissions::new(account, options, granted, proven) {
+            Ok(permissions) => connection.phase = Phase::Member(Arc::new(permissions)),
             Err(why) => {
-                self.shared.log.error(format_args!("connection {number}: {why}"));
+                connection.goodbye.clone_from(&why);
                 reactor.close_session(key, &why);
             }
         }
@@ -268,7 +270,7 @@ fn verdict(
     let account = account.ok_or("no such user")?;
     let grants = host.check_key(account, key, origin, rules)?;
     let forced = grants.command.is_some() || options.force_command.is_some();
-    if account.is_root() && !root_may_log_in(root_login(options), true, forced) {
+    if account.is_root() && !root_may_log_in(options.permit_root_login, true, forced) {
         return Err("ROOT LOGIN REFUSED".into());
     }
     Ok(grants)
@@ -277,17 +279,23 @@ fn verdict(
 /// Asks the host who this is, and what is in force for them.
 fn who_is(host: &dyn Host, settings: &Settings, user: &str, ends: Ends) -> Who {
     let found = host.account(user);
-    let origin = Origin { address: ends.peer.ip().to_canonical(), host: settings.host_name(ends) };
+    // A pipe comes from this machine.
+    let nowhere = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let address = ends.remote.map_or(nowhere, |remote| remote.ip().to_canonical());
+    let origin = Origin { address, host: settings.host_name(ends) };
     let account = found.as_ref().ok().and_then(Option::as_ref);
-    let options = settings.options(&MatchContext {
+    let context = MatchContext {
         user: Some(user),
         invalid_user: account.is_none(),
         groups: account.map_or(&[], |account| &account.groups),
         host: origin.host.as_deref(),
         ..settings.context(ends)
-    });
+    };
+    let options = settings.options(&context);
     let allowed = match &found {
-        Ok(Some(account)) => may_log_in(account, &origin, &access_rules(&options))
+        Ok(Some(account)) => options
+            .lets_in(&context)
+            .map_err(|because| format!("not allowed {because}"))
             .and_then(|()| host.admits(account)),
         Ok(None) => Err("no such user".to_owned()),
         Err(error) => Err(format!("look-up failed: {error}")),
@@ -312,7 +320,7 @@ fn policy(who: &Who) -> Policy {
         required: options
             .authentication_methods
             .iter()
-            .map(|list| list.iter().filter_map(|name| Method::from_name(name)).collect())
+            .map(|list| list.iter().map(method).collect())
             .collect(),
         max_tries: options.max_auth_tries,
         accepted_algorithms: options.pubkey_accepted_algorithms.join(","),

@@ -7,9 +7,11 @@
 #![allow(dead_code, reason = "rooms are being built side by side")]
 
 mod activation;
+mod algorithms;
 mod args;
 mod connection;
 mod errand;
+mod forwards;
 mod front;
 mod host;
 mod host_key_proof;
@@ -20,8 +22,10 @@ mod log;
 mod login;
 mod notify;
 mod owners;
+mod pidfile;
 mod policy;
 mod records;
+mod rules;
 mod session;
 mod settings;
 mod shared;

@@ -12,7 +12,9 @@ use crate::session::SessionRules;
 use adit_config::by_name;
 use adit_config::server::{self, PermitUserEnvironment, ServerOptions};
 use adit_crypto::SignatureAlgorithm;
+use adit_config::types::AddressFamily;
 use adit_engine::Keepalive;
+use adit_reactor::Family;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// ClientAliveInterval and ClientAliveCountMax.
@@ -21,6 +23,15 @@ pub(crate) fn keepalive(options: &ServerOptions) -> Option<Keepalive> {
         interval_ms: u64::from(options.client_alive_interval) * 1000,
         count_max: options.client_alive_count_max,
     })
+}
+
+/// AddressFamily
+pub(crate) const fn family(options: &ServerOptions) -> Family {
+    match options.address_family {
+        AddressFamily::Any => Family::Any,
+        AddressFamily::Inet => Family::Inet,
+        AddressFamily::Inet6 => Family::Inet6,
+    }
 }
 
 /// Which keys log somebody in.

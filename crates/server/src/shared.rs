@@ -12,6 +12,7 @@ use crate::owners::Owners;
 use crate::settings::Settings;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Instant;
 
 /// What all loops share.
 pub(crate) struct Shared {
@@ -22,6 +23,7 @@ pub(crate) struct Shared {
     limits: Mutex<Limits>,
     owners: Mutex<Owners>,
     connections: AtomicU64,
+    start: Instant,
 }
 
 impl Shared {
@@ -40,6 +42,7 @@ impl Shared {
             limits: Mutex::new(limits),
             owners: Mutex::default(),
             connections: AtomicU64::new(0),
+            start: Instant::now(),
         }
     }
 
@@ -59,6 +62,11 @@ impl Shared {
 
     pub(crate) fn owners(&self) -> MutexGuard<'_, Owners> {
         self.owners.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Milliseconds by one clock for all loops.
+    pub(crate) fn now(&self) -> u64 {
+        self.start.elapsed().as_millis() as u64
     }
 
     /// A number for a connection, by which the log names it.

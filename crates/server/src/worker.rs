@@ -7,12 +7,11 @@
 use crate::connection::{Connection, Ends, Fault, Phase};
 use crate::errand::{Mail, Postbox};
 use crate::limits::Ticket;
-use crate::policy::Permissions;
-use crate::session::Sessions;
+use crate::session::{SessionRules, Sessions};
 use crate::shared::Shared;
 use adit_crypto::SystemRandom;
-use adit_engine::{Engine, Open, open_failure};
-use adit_forward::ForwardServer;
+use adit_engine::{Channel, Counters, Engine, Open, open_failure};
+use adit_forward::{Served, ServedOptions};
 use adit_reactor::{Closed, Event, Handler, Key, Millis, Reactor, Socket};
 use std::collections::HashMap;
 use std::io;
@@ -27,7 +26,7 @@ pub(crate) struct Worker {
     pub(crate) postbox: Postbox,
     mail: Receiver<Mail>,
     pub(crate) connections: HashMap<Key, Connection>,
-    pub(crate) forwards: ForwardServer,
+    pub(crate) forwards: Served,
     pub(crate) sessions: Sessions,
     reminders: HashMap<u64, (Key, Due)>,
     next_reminder: u64,
@@ -56,13 +55,15 @@ impl Worker {
         mail: Receiver<Mail>,
         load: Arc<AtomicUsize>,
     ) -> Self {
+        let family = crate::rules::family(&shared.settings().global);
+        let sessions = Sessions::new(shared.host.clone(), shared.errands.clone(), postbox.clone());
         Self {
             shared,
             postbox,
             mail,
             connections: HashMap::new(),
-            forwards: ForwardServer::new(),
-            sessions: Sessions::new(),
+            forwards: Served::new(ServedOptions { family, ..ServedOptions::default() }),
+            sessions,
             reminders: HashMap::new(),
             next_reminder: 0,
             load,
@@ -107,7 +108,7 @@ impl Worker {
         let key = match reactor.add_session(Box::new(socket), engine) {
             Ok(key) => key,
             Err(error) => {
-                self.forget(ticket, crate::limits::Ending::Fine, reactor.now());
+                self.forget(ticket, crate::limits::Ending::Fine);
                 return self.shared.log.error(format_args!("connection {number}: {error}"));
             }
         };
@@ -124,6 +125,7 @@ impl Worker {
             phase: Phase::Greeting,
             unused_since: None,
             fault: None,
+            goodbye: String::new(),
         };
         self.log_came(&connection);
         self.connections.insert(key, connection);
@@ -150,25 +152,35 @@ impl Worker {
     }
 
     fn grace_is_over(&mut self, reactor: &mut Reactor, key: Key) {
-        let Some(connection) = self.connections.get_mut(&key) else { return };
-        if connection.member().is_none() {
-            connection.fault = Some(Fault::GraceExceeded);
-            reactor.close_session(key, "Timeout before authentication");
+        if self.connections.get(&key).is_some_and(|connection| connection.member().is_none()) {
+            self.dismiss_one(reactor, key, Fault::GraceExceeded, "Timeout before authentication");
+        }
+    }
+
+    /// Ends a connection for a fault of the client's.
+    pub(crate) fn dismiss_one(&mut self, reactor: &mut Reactor, key: Key, fault: Fault, why: &str) {
+        if let Some(connection) = self.connections.get_mut(&key) {
+            connection.fault = Some(fault);
+            connection.goodbye = why.into();
+            reactor.close_session(key, why);
         }
     }
 }
 
 impl Handler for Worker {
     fn event(&mut self, reactor: &mut Reactor, event: Event) {
+        let about = session_of(&event);
         let Some(event) = self.forwards.event(reactor, event) else {
-            return self.forward_notices(reactor);
+            return self.served(reactor, about);
         };
         let Some(event) = self.sessions.event(reactor, event) else {
-            return self.session_notices(reactor);
+            return self.served(reactor, about);
         };
         match event {
             Event::Ssh { session, event } => self.ssh(reactor, session, event),
-            Event::Closed { session, closed, .. } => self.closed(reactor, session, &closed),
+            Event::Closed { session, closed, counters } => {
+                self.closed(reactor, session, &closed, counters);
+            }
             Event::Timer(id) => self.reminded(reactor, id),
             Event::Woken => self.open_mail(reactor),
             _ => {}
@@ -176,7 +188,24 @@ impl Handler for Worker {
     }
 }
 
+/// The connection an event is about, where that is known from the outside.
+const fn session_of(event: &Event) -> Option<Key> {
+    match event {
+        Event::Ssh { session, .. } => Some(*session),
+        _ => None,
+    }
+}
+
 impl Worker {
+    /// Forwards or sessions have taken an event: what they need is done, what they did is logged.
+    fn served(&mut self, reactor: &mut Reactor, about: Option<Key>) {
+        self.serve_forwards(reactor);
+        self.log_sessions();
+        if let Some(key) = about {
+            self.watch_unused(reactor, key);
+        }
+    }
+
     fn open_mail(&mut self, reactor: &mut Reactor) {
         while let Ok(mail) = self.mail.try_recv() {
             mail(self, reactor);
@@ -189,9 +218,11 @@ impl Worker {
             Ssh::ServerLogin(ask) => self.login_asks(reactor, key, ask),
             Ssh::Established => self.established(reactor, key),
             Ssh::Open { channel, open, .. } => self.open(reactor, key, channel, &open),
-            Ssh::HostKeysProve { token, keys } => self.prove_host_keys(key, token, keys),
-            Ssh::Disconnected { reason_code, description } => {
-                self.log_disconnected(key, reason_code, &description);
+            Ssh::HostKeysProve { token, keys } => self.prove_host_keys(reactor, key, token, keys),
+            Ssh::Disconnected { description, .. } => {
+                if let Some(connection) = self.connections.get_mut(&key) {
+                    connection.goodbye = String::from_utf8_lossy(&description).into_owned();
+                }
             }
             _ => {}
         }
@@ -203,68 +234,66 @@ impl Worker {
         let Some(permissions) = connection.member().cloned() else {
             return reactor.close_session(key, "not logged in");
         };
-        let blobs = connection.settings.host_keys.public_blobs();
+        let blobs: Vec<Vec<u8>> = connection.settings.host_keys.public_blobs().collect();
         if let Some(engine) = reactor.engine(key) {
-            engine.set_keepalive(crate::settings::keepalive(&permissions.options));
+            engine.set_keepalive(crate::rules::keepalive(&permissions.options));
             let blobs: Vec<&[u8]> = blobs.iter().map(Vec::as_slice).collect();
             engine.announce_host_keys(&blobs);
         }
         self.forwards.add(key, permissions.clone());
         self.watch_unused(reactor, key);
-        self.watch_channels(reactor, key, &permissions);
+        self.watch_channels(reactor, key);
     }
 
     /// A channel that is none of the forwards'.
-    fn open(
-        &mut self,
-        reactor: &mut Reactor,
-        key: Key,
-        channel: adit_engine::Channel,
-        open: &Open<'static>,
-    ) {
-        let verdict = match (open, self.connections.get(&key).and_then(Connection::member)) {
-            (Open::Session, Some(permissions)) => {
-                let permissions = permissions.clone();
-                self.may_open_session(key, &permissions).map(|()| permissions)
-            }
+    fn open(&mut self, reactor: &mut Reactor, key: Key, channel: Channel, open: &Open<'static>) {
+        let rules = match open {
+            Open::Session => self.session_rules(key),
             _ => Err((open_failure::UNKNOWN_CHANNEL_TYPE, "unknown channel type".to_owned())),
         };
         let Some(engine) = reactor.engine(key) else { return };
-        match verdict {
-            Ok(permissions) => {
+        match rules {
+            Ok(rules) => {
                 engine.accept(channel);
-                let rules = self.session_rules(key, &permissions);
-                self.sessions.open(reactor, key, channel, rules);
+                self.sessions.open(key, channel, rules);
             }
             Err((reason, words)) => engine.refuse(channel, reason, &words),
         }
+        self.watch_unused(reactor, key);
     }
 
-    fn may_open_session(&self, key: Key, permissions: &Permissions) -> Result<(), (u32, String)> {
-        permissions
-            .may_have_session()
-            .map_err(|why| (open_failure::ADMINISTRATIVELY_PROHIBITED, why))?;
-        let max = permissions.options.max_sessions;
+    /// What one more session may do, if there may be one.
+    fn session_rules(&self, key: Key) -> Result<Arc<SessionRules>, (u32, String)> {
+        let no = |words: String| Err((open_failure::ADMINISTRATIVELY_PROHIBITED, words));
+        let Some(connection) = self.connections.get(&key) else { return no("not logged in".into()) };
+        let Some(member) = connection.member() else { return no("not logged in".into()) };
+        let max = member.options.max_sessions;
         if self.sessions.count(key) >= max as usize {
-            let why = format!("MaxSessions {max} reached");
-            return Err((open_failure::ADMINISTRATIVELY_PROHIBITED, why));
+            return no(format!("MaxSessions {max} are open"));
         }
-        Ok(())
+        let rules = crate::rules::sessions(connection, member);
+        match rules.refusal() {
+            Some(words) => no(words.to_owned()),
+            None => Ok(Arc::new(rules)),
+        }
     }
 
-    fn closed(&mut self, reactor: &mut Reactor, key: Key, closed: &Closed) {
+    fn closed(&mut self, reactor: &mut Reactor, key: Key, closed: &Closed, counters: Counters) {
         self.forwards.remove(reactor, key);
-        self.sessions.gone(reactor, key);
-        self.forward_notices(reactor);
-        self.session_notices(reactor);
+        self.sessions.gone(key);
+        self.serve_forwards(reactor);
+        self.log_sessions();
         let Some(connection) = self.connections.remove(&key) else { return };
-        let ending = self.log_gone(&connection, closed, reactor.now());
-        self.forget(connection.ticket, ending, reactor.now());
+        let ending = self.log_gone(&connection, closed, counters, reactor.now());
+        self.forget(connection.ticket, ending);
     }
 
     /// A connection makes room for another.
-    fn forget(&mut self, ticket: Ticket, ending: crate::limits::Ending, now: Millis) {
-        self.shared.limits().ended(ticket, ending, now);
+    fn forget(&mut self, ticket: Ticket, ending: crate::limits::Ending) {
+        let notice = self.shared.limits().ended(self.shared.now(), ticket, ending);
+        if let Some(notice) = notice {
+            self.shared.log.event(&crate::log::Event::Limit(&notice));
+        }
         self.load.fetch_sub(1, Ordering::Relaxed);
     }
 }
