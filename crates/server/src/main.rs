@@ -17,6 +17,7 @@ mod limits;
 mod log;
 mod login;
 mod notify;
+mod pidfile;
 mod policy;
 mod session;
 mod shared;
