@@ -96,3 +96,90 @@ const fn severity(level: LogLevel) -> u8 {
         LogLevel::Debug1 | LogLevel::Debug2 | LogLevel::Debug3 => 7,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A system log of this test's own.
+    struct Receiver {
+        socket: UnixDatagram,
+        path: PathBuf,
+    }
+
+    impl Receiver {
+        fn new(name: &str) -> Self {
+            let name = format!("aditd-syslog-{}-{name}", std::process::id());
+            let path = std::env::temp_dir().join(name);
+            Self { socket: UnixDatagram::bind(&path).unwrap(), path }
+        }
+
+        fn next(&self) -> String {
+            let mut buffer = [0; 1024];
+            let length = self.socket.recv(&mut buffer).unwrap();
+            String::from_utf8(buffer[..length].to_vec()).unwrap()
+        }
+    }
+
+    impl Drop for Receiver {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+
+    fn say(syslog: &Syslog, level: LogLevel, words: &str) {
+        let mut line = String::new();
+        syslog.head(&mut line, level);
+        line.push_str(words);
+        syslog.send(&line);
+    }
+
+    #[test]
+    fn a_line_has_priority_program_and_process() {
+        let receiver = Receiver::new("line");
+        let process = std::process::id();
+        for (facility, level, priority) in [
+            (SyslogFacility::Auth, LogLevel::Info, 38),
+            (SyslogFacility::Auth, LogLevel::Error, 35),
+            (SyslogFacility::AuthPriv, LogLevel::Verbose, 86),
+            (SyslogFacility::Daemon, LogLevel::Fatal, 26),
+            (SyslogFacility::Local7, LogLevel::Debug3, 191),
+        ] {
+            let syslog = Syslog::open_at(&receiver.path, facility).unwrap();
+            say(&syslog, level, "words");
+            assert_eq!(receiver.next(), format!("<{priority}>aditd[{process}]: words"));
+        }
+    }
+
+    #[test]
+    fn a_system_log_that_is_not_there_is_an_error() {
+        let path = std::env::temp_dir().join(format!("aditd-syslog-{}-none", std::process::id()));
+        assert!(Syslog::open_at(&path, SyslogFacility::Auth).is_err());
+    }
+
+    #[test]
+    fn a_system_log_that_is_restarted_is_found_again_and_told_what_it_missed() {
+        let receiver = Receiver::new("restart");
+        let syslog = Syslog::open_at(&receiver.path, SyslogFacility::Auth).unwrap();
+        drop(receiver);
+        say(&syslog, LogLevel::Info, "one");
+        say(&syslog, LogLevel::Info, "two");
+        let receiver = Receiver::new("restart");
+        say(&syslog, LogLevel::Info, "three");
+        assert!(
+            receiver.next().ends_with("error: 2 lines were lost: the system log did not take them")
+        );
+        assert!(receiver.next().ends_with("]: three"));
+    }
+
+    #[test]
+    fn a_system_log_that_does_not_read_stops_nobody() {
+        let receiver = Receiver::new("full");
+        let syslog = Syslog::open_at(&receiver.path, SyslogFacility::Auth).unwrap();
+        // More than any queue of datagrams holds.
+        for _ in 0..10_000 {
+            say(&syslog, LogLevel::Info, "words");
+        }
+        assert!(syslog.lost.load(Ordering::Relaxed) > 0);
+    }
+}

@@ -42,6 +42,10 @@ pub(crate) enum Event<'a> {
     Limit(&'a Notice),
     /// Somebody tries to log in who does not exist, or may not.
     UserInvalid { peer: Peer, user: &'a str },
+    /// Somebody exists and may not log in: `not listed in AllowUsers`, `account is locked`.
+    UserRefused { peer: Peer, user: &'a str, reason: &'a str },
+    /// PermitRootLogin
+    RootRefused { peer: Peer },
     /// A user is in.
     LoginAccepted { peer: Peer, user: &'a str, method: &'a str, key: Option<Key<'a>> },
     /// A method is done, and others are asked for (AuthenticationMethods).
@@ -287,6 +291,19 @@ impl Event<'_> {
                 format_args!("Invalid user {user} from {peer}"),
                 &[peer.ends()[0], peer.ends()[1], ("user", (*user).into()), peer.number()], &[],
             ),
+            Self::UserRefused { peer, user, reason } => log.row(
+                "user-refused", Info,
+                format_args!("User {user} from {} not allowed because {reason}", Host(peer.remote)),
+                &[
+                    peer.ends()[0], peer.ends()[1], ("user", (*user).into()), ("reason", (*reason).into()), peer.number(),
+                ],
+                &[],
+            ),
+            Self::RootRefused { peer } => log.row(
+                "root-refused", Info,
+                format_args!("ROOT LOGIN REFUSED FROM {peer}"),
+                &[peer.ends()[0], peer.ends()[1], ("user", "root".into()), peer.number()], &[],
+            ),
             Self::LoginAccepted { peer, user, method, key } => log.row(
                 "login-accepted", Info,
                 format_args!("Accepted {method} for {user} from {peer} ssh2{}", Shown(*key)),
@@ -297,14 +314,20 @@ impl Event<'_> {
                 format_args!("Partial {method} for {user} from {peer} ssh2{}", Shown(*key)),
                 &login(peer, user, method, *key), &[peer.number()],
             ),
-            Self::LoginFailed { peer, user, valid, method, key, failures, allowed, reason } => log.row(
-                "login-failed",
-                // As sshd: a key that does not fit is usual, the rest is not.
-                if !valid || *method == "password" || *failures > *allowed / 2 { Info } else { Verbose },
-                format_args!("Failed {method} for {}{user} from {peer} ssh2{}", invalid(*valid), Shown(*key)),
-                &login(peer, user, method, *key),
-                &[peer.number(), ("failures", (*failures).into()), ("reason", (*reason).into())],
-            ),
+            Self::LoginFailed { peer, user, valid, method, key, failures, allowed, reason } => {
+                // Those who ban by this line take the last " from " for the address.
+                let (kept, told) = reason.map_or((None, None), |reason| {
+                    if reason.contains(" from ") { (Some(reason), None) } else { (None, Some(reason)) }
+                });
+                log.row(
+                    "login-failed",
+                    // As sshd: a key that does not fit is usual, the rest is not.
+                    if !valid || *method == "password" || *failures > *allowed / 2 { Info } else { Verbose },
+                    format_args!("Failed {method} for {}{user} from {peer} ssh2{}", invalid(*valid), Shown(*key)),
+                    &[&login(peer, user, method, *key)[..], &[("reason", kept.into())]].concat(),
+                    &[peer.number(), ("failures", (*failures).into()), ("reason", told.into())],
+                );
+            }
             Self::LoginExceeded { peer, user, valid } => log.row(
                 "login-exceeded", LogLevel::Error,
                 format_args!(
@@ -547,6 +570,17 @@ impl fmt::Display for At {
     }
 }
 
+struct Host(Option<SocketAddr>);
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(address) => address.ip().fmt(f),
+            None => f.write_str("UNKNOWN"),
+        }
+    }
+}
+
 struct Bracketed(Option<SocketAddr>);
 
 impl fmt::Display for Bracketed {
@@ -783,6 +817,15 @@ mod tests {
                 "Failed publickey for ada from 1.2.3.4 port 5 ssh2: ED25519 SHA256:abc+/1 connection=7 failures=2",
             ),
             (
+                Event::UserRefused {
+                    peer: peer(),
+                    user: "ada",
+                    reason: "not listed in AllowUsers",
+                },
+                "User ada from 1.2.3.4 not allowed because not listed in AllowUsers",
+            ),
+            (Event::RootRefused { peer: peer() }, "ROOT LOGIN REFUSED FROM 1.2.3.4 port 5"),
+            (
                 Event::LoginExceeded { peer: peer(), user: "x", valid: false },
                 "maximum authentication attempts exceeded for invalid user x from 1.2.3.4 port 5 ssh2 [preauth]",
             ),
@@ -969,6 +1012,27 @@ mod tests {
         let line = json(&Event::Limit(&notice));
         let expected = r#""event":"penalty","message":"ipv4: new 1.2.3.4/32 active penalty of 90.000 seconds for penalty: caused crash","source":"1.2.3.4/32","penalty":90.000,"reason":"penalty: caused crash"}"#;
         assert!(line.ends_with(expected), "{line}");
+    }
+
+    #[test]
+    fn a_reason_cannot_be_taken_for_an_address() {
+        for (reason, expected) in [
+            ("certificate expired", " failures=1 reason=\"certificate expired\""),
+            ("not allowed from 10.0.0.1", " failures=1"),
+        ] {
+            let event = Event::LoginFailed {
+                peer: peer(),
+                user: "x",
+                valid: false,
+                method: "password",
+                key: None,
+                failures: 1,
+                allowed: 6,
+                reason: Some(reason),
+            };
+            assert!(text(&event).ends_with(expected));
+            assert!(json(&event).contains(&format!("\"reason\":\"{reason}\"")));
+        }
     }
 
     #[test]
