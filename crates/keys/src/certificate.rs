@@ -286,6 +286,53 @@ mod tests {
         }
     }
 
+    fn login<'a>(now: u64, address: &str, ca_algorithms: &'a [SignatureAlgorithm]) -> Login<'a> {
+        let address = address.parse().unwrap();
+        Login { user: "ada", address, host: None, now, from_local: |_| None, ca_algorithms }
+    }
+
+    #[test]
+    fn user_certificates_are_judged_as_sshd_judges_them() {
+        use CertificateError as Is;
+        let option = |name: &str| name.to_owned();
+        for (name, now, address, expected) in [
+            ("user-plain", NOW, "192.0.2.7", Ok(())),
+            ("user-full", NOW, "192.0.2.7", Ok(())),
+            ("user-full", NOW, "2001:db8::7", Ok(())),
+            ("user-full", NOW, "::ffff:192.0.2.7", Ok(())),
+            ("user-full", NOW, "198.51.100.1", Err(Is::ForbiddenSource)),
+            ("user-dated", 1_577_836_799, "::1", Err(Is::NotYetValid)),
+            ("user-dated", 1_577_836_800, "::1", Ok(())),
+            ("user-dated", 1_609_459_200, "::1", Err(Is::Expired)),
+            ("user-nameless", NOW, "::1", Err(Is::NoPrincipals)),
+            ("user", NOW, "::1", Err(Is::WrongPrincipal)),
+            ("user-critical", NOW, "::1", Err(Is::UnknownOption(option("unheard-of@example.org")))),
+            ("user-extension", NOW, "::1", Ok(())),
+            ("user-misplaced", NOW, "::1", Err(Is::CorruptOption(option("permit-pty")))),
+            ("user-nowhere", NOW, "::1", Err(Is::InvalidSource)),
+            ("host", NOW, "::1", Err(Is::NotForUsers)),
+        ] {
+            let login = login(now, address, DEFAULT_CA_ALGORITHMS);
+            let judged = check_user_certificate(&certificate(name), Holder::Named("ada"), &login);
+            assert_eq!(judged.map(|_| ()), expected, "{name} {now} {address}");
+        }
+    }
+
+    #[test]
+    fn what_an_authority_signed_with_and_what_it_signed_matters() {
+        let login = login(NOW, "::1", &[SignatureAlgorithm::RsaSha2_512]);
+        let plain = certificate("user-plain");
+        let judged = check_user_certificate(&plain, Holder::Vouched, &login);
+        assert_eq!(judged, Err(CertificateError::DisallowedAlgorithm));
+        let mut changed = plain.blob().to_vec();
+        let at = changed.windows(5).position(|part| part == b"grace").unwrap();
+        changed[at] = b'b';
+        let changed = PublicKey::decode(&changed).unwrap().certificate().unwrap().clone();
+        let login = Login { ca_algorithms: DEFAULT_CA_ALGORITHMS, ..login };
+        let judged = check_user_certificate(&changed, Holder::Named("brace"), &login);
+        assert_eq!(judged, Err(CertificateError::InvalidSignature));
+    }
+
     #[test]
     fn only_listed_signature_algorithms_are_taken() {
         let judge = |allowed: &[SignatureAlgorithm]| {
