@@ -18,7 +18,7 @@ mod types;
 mod value;
 
 pub use access::UserPattern;
-pub use address_list::AddressList;
+pub use address_list::{AddressList, BadList};
 pub use files::{Disk, Files};
 pub use keywords::{KEYWORDS, Keyword, ServerOptions};
 pub use matching::MatchContext;

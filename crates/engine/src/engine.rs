@@ -8,7 +8,7 @@ use crate::batch::{Batch, Blocked};
 use crate::config::{ClientConfig, ServerConfig};
 use crate::error::Error;
 use crate::event::{Event, Outcome};
-use crate::keepalive::{Due, Silence};
+use crate::keepalive::{Due, Keepalive, Silence};
 use crate::login::Login;
 use crate::round_trip::{Question, RoundTrip};
 use adit_buf::{RxBuf, Span, TxRing};
@@ -441,6 +441,11 @@ impl Engine {
         ExtInfo::encode_pairs(&[("server-sig-algs", names.as_bytes())], &mut payload);
         // While keys are exchanged it is left out: the client has the list of all users.
         let _ = self.transport.send(&payload, tx);
+    }
+
+    /// Asks a silent peer as often as this from now on: a server knows only after the login how often that is.
+    pub fn set_keepalive(&mut self, keepalive: Option<Keepalive>) {
+        self.silence.set(keepalive, self.now);
     }
 
     /// Begins a key exchange, unless one is running.

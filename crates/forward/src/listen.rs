@@ -200,7 +200,11 @@ fn family_is_absent(error: &io::Error) -> bool {
     matches!(Errno::from_io_error(error), Some(Errno::AFNOSUPPORT | Errno::ADDRNOTAVAIL))
 }
 
-fn bind_tcp(address: SocketAddr) -> io::Result<Listener> {
+/// Listens on one address; the IPv6 wildcard leaves IPv4 alone.
+///
+/// # Errors
+/// Those of the system.
+pub fn bind_tcp(address: SocketAddr) -> io::Result<Listener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     if address.is_ipv6() {

@@ -173,6 +173,22 @@ impl Socket {
         }
     }
 
+    /// Writes a few last words, as far as the kernel takes them at once.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn say(&mut self, words: &[u8]) -> io::Result<()> {
+        self.writev(&[IoSlice::new(words)]).map(drop)
+    }
+
+    /// Has the kernel find out whether the other end is still there, for TCP (`TCPKeepAlive`).
+    pub fn set_keepalive(&self, on: bool) {
+        if let Self::Tcp(stream) = self {
+            // Without it a dead peer is noticed later, that is all.
+            let _ = socket2::SockRef::from(stream).set_keepalive(on);
+        }
+    }
+
     /// The address at the other end, for TCP.
     pub fn peer_addr(&self) -> Option<SocketAddr> {
         match self {

@@ -40,7 +40,9 @@ fn macs() -> Vec<MacAlgorithm> {
 fn key_exchanges() -> Vec<KexAlgorithm> {
     let all = KexAlgorithm::DEFAULT.iter().copied();
     all.filter(|kex| {
-        !kex.name().contains("nistp") && !kex.name().contains("group14") && !kex.name().contains("exchange")
+        !kex.name().contains("nistp")
+            && !kex.name().contains("group14")
+            && !kex.name().contains("exchange")
     })
     .collect()
 }

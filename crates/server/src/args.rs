@@ -7,7 +7,7 @@
 #[cfg(test)]
 mod tests;
 
-use adit_config::server::DEFAULT_FILE;
+use adit_config::server::{DEFAULT_FILE, MatchContext};
 use adit_config::types::LogLevel;
 use std::ffi::OsString;
 use std::fmt;
@@ -410,6 +410,19 @@ impl Args {
 }
 
 impl ConnectionSpec {
+    /// As Match sees it.
+    pub(crate) fn context<'a>(&'a self, groups: &'a [String]) -> MatchContext<'a> {
+        MatchContext {
+            user: self.user.as_deref(),
+            invalid_user: self.invalid_user,
+            groups,
+            host: self.host.as_deref(),
+            address: self.address,
+            local_address: self.local_address,
+            local_port: self.local_port,
+        }
+    }
+
     fn set(&mut self, part: &str) -> Result<(), ArgError> {
         let wrong = || ArgError::new(format!("Invalid test mode specification {part}"));
         let (name, value) = part.split_once('=').unwrap_or((part, ""));

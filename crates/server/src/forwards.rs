@@ -5,14 +5,13 @@
 //! Proved by: interop `server::forwards`, `server::takeover`.
 
 use crate::connection::Connection;
-use crate::host::Account;
+use crate::host::{Account, Host};
 use crate::owners::Owner;
 use crate::worker::Worker;
+use adit_forward::any_bound;
 use adit_forward::served::{Need, Notice, Place, Ticket};
 use adit_reactor::{Key, Listener, Reactor};
 use std::io;
-use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -46,7 +45,11 @@ impl Worker {
                 let bind = move |account: &Account, address| host.listen_tcp(account, address);
                 self.as_user(
                     session,
-                    move |account| bind_all(&addresses, |address| bind(account, address)),
+                    move |account| {
+                        any_bound(
+                            addresses.iter().map(|at| bind(account, *at).and_then(Listener::tcp)),
+                        )
+                    },
                     move |worker, reactor, result| worker.listening(reactor, ticket, result),
                 );
             }
@@ -56,12 +59,14 @@ impl Worker {
                     session,
                     move |account| {
                         let bound = host.listen_unix(account, &path, mask, unlink)?;
-                        Ok(vec![Listener::unix(bound, PathBuf::from(path))?])
+                        Ok(vec![Listener::unix_with(bound, remover(&host, account, &path))?])
                     },
                     move |worker, reactor, result| worker.listening(reactor, ticket, result),
                 );
             }
-            Need::Takeover { ticket, session, place } => self.take_over(reactor, ticket, session, place),
+            Need::Takeover { ticket, session, place } => {
+                self.take_over(reactor, ticket, session, place)
+            }
         }
     }
 
@@ -77,7 +82,12 @@ impl Worker {
         self.shared.errands.run(&self.postbox, move || work(&account), then);
     }
 
-    fn listening(&mut self, reactor: &mut Reactor, ticket: Ticket, result: io::Result<Vec<Listener>>) {
+    fn listening(
+        &mut self,
+        reactor: &mut Reactor,
+        ticket: Ticket,
+        result: io::Result<Vec<Listener>>,
+    ) {
         self.forwards.listening(reactor, ticket, result);
         self.serve_forwards(reactor);
     }
@@ -94,7 +104,8 @@ impl Worker {
         // The last to answer has the place tried again.
         let outstanding = Arc::new(AtomicUsize::new(others.len()));
         for (home, other) in others {
-            let (here, place, outstanding) = (self.postbox.clone(), place.clone(), outstanding.clone());
+            let (here, place, outstanding) =
+                (self.postbox.clone(), place.clone(), outstanding.clone());
             home.post(move |worker, reactor| {
                 worker.forwards.give_up(reactor, other, &place);
                 worker.serve_forwards(reactor);
@@ -128,18 +139,11 @@ impl Worker {
     }
 }
 
-/// As many of the addresses as can be had; the last error when none can.
-fn bind_all(
-    addresses: &[SocketAddr],
-    bind: impl Fn(SocketAddr) -> io::Result<std::net::TcpListener>,
-) -> io::Result<Vec<Listener>> {
-    let mut failure = io::Error::from(io::ErrorKind::AddrNotAvailable);
-    let mut bound = Vec::new();
-    for address in addresses {
-        match bind(*address).and_then(Listener::tcp) {
-            Ok(listener) => bound.push(listener),
-            Err(error) => failure = error,
-        }
+/// What removes a unix socket once nobody listens on it, with the rights of who had it made.
+fn remover(host: &Arc<dyn Host>, account: &Account, path: &str) -> impl FnOnce() + Send + 'static {
+    let (host, account, path) = (host.clone(), account.clone(), path.to_owned());
+    move || {
+        // It may be gone; then there is nothing to do.
+        let _ = host.unlink_unix(&account, &path);
     }
-    if bound.is_empty() { Err(failure) } else { Ok(bound) }
 }

@@ -57,11 +57,7 @@ enum Ending {
 }
 
 /// The numbers of the signals, in the order they were registered.
-pub(crate) const SIGNALS: [Signal; 3] = [
-    Signal::HUP,
-    Signal::TERM,
-    Signal::INT,
-];
+pub(crate) const SIGNALS: [Signal; 3] = [Signal::HUP, Signal::TERM, Signal::INT];
 
 impl Front {
     pub(crate) fn new(
@@ -71,7 +67,16 @@ impl Front {
         notify: Notify,
         single: bool,
     ) -> Self {
-        Self { shared, loops, listeners: HashMap::new(), source, notify, adopted: false, single, ending: None }
+        Self {
+            shared,
+            loops,
+            listeners: HashMap::new(),
+            source,
+            notify,
+            adopted: false,
+            single,
+            ending: None,
+        }
     }
 
     /// Takes connections until a signal ends it.
@@ -131,7 +136,11 @@ impl Front {
     ///
     /// # Errors
     /// When the system will not watch one of them.
-    pub(crate) fn adopt(&mut self, reactor: &mut Reactor, handed: Vec<Activated>) -> io::Result<()> {
+    pub(crate) fn adopt(
+        &mut self,
+        reactor: &mut Reactor,
+        handed: Vec<Activated>,
+    ) -> io::Result<()> {
         self.adopted = true;
         for Activated { name, listener } in handed {
             match listener {
@@ -142,7 +151,7 @@ impl Front {
                     self.listeners.insert(at, key);
                 }
                 Handed::Unix(listener) => {
-                    reactor.listen(Listener::unix_kept(listener)?)?;
+                    reactor.listen(Listener::unix_with(listener, || {})?)?;
                     let at = Endpoint::Unix(name.as_deref().unwrap_or("a unix socket"));
                     self.shared.log.event(&Happened::ServerListening { at });
                 }
@@ -198,29 +207,6 @@ impl Front {
     fn unlisten(&mut self, reactor: &mut Reactor) {
         for (_, key) in self.listeners.drain() {
             reactor.unlisten(key);
-        }
-    }
-
-    /// Hands a connection to the loop with the fewest, if the limits let it in.
-    pub(crate) fn admit(&mut self, now: Millis, mut socket: Socket, ends: Ends) {
-        let chance = start::chance();
-        let admitted = self.shared.limits().admit(now, ends.peer.ip().to_canonical(), chance);
-        match admitted {
-            Ok(ticket) => {
-                let Some(home) = self.loops.iter().min_by_key(|each| each.load.load(Ordering::Relaxed))
-                else {
-                    return;
-                };
-                home.load.fetch_add(1, Ordering::Relaxed);
-                home.postbox.post(move |worker, reactor| worker.welcome(reactor, socket, ends, ticket));
-            }
-            Err(refusal) => {
-                if let Some(line) = refusal.line() {
-                    // It is closed in any case; whether it hears why is its luck.
-                    let _ = socket.write(line);
-                }
-                self.log_refused(&refusal, ends);
-            }
         }
     }
 
@@ -285,7 +271,8 @@ impl Front {
         self.notify.stopping();
         self.unlisten(reactor);
         for each in &self.loops {
-            each.postbox.post(|worker, reactor| worker.dismiss(reactor, "the server is shutting down"));
+            each.postbox
+                .post(|worker, reactor| worker.dismiss(reactor, "the server is shutting down"));
         }
         reactor.set_timer(reactor.now() + FAREWELL, Timer::Farewell as u64);
     }

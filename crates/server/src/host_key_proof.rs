@@ -4,13 +4,12 @@
 //! Errors: a request with a key that is not ours is refused.   Allocates: the signatures.
 //! Proved by: interop `server::host_keys`.
 
-use crate::host::HostKeyRing;
+use crate::host::keys::HostKeyRing;
 use crate::worker::Worker;
 use adit_connection::{Answer, ReplyToken};
+use adit_crypto::SignatureAlgorithm;
+use adit_engine::{host_key_proof, host_keys};
 use adit_reactor::{Key, Reactor};
-
-/// What is signed begins with the request's name.
-const REQUEST: &str = "hostkeys-prove-00@openssh.com";
 
 /// Keys in one request, at most: more than any server has.
 const MAX_KEYS: usize = 64;
@@ -26,11 +25,13 @@ impl Worker {
     ) {
         let session_id =
             reactor.engine(key).and_then(|engine| engine.session_id().map(<[u8]>::to_vec));
-        let ring = self.connections.get(&key).map(|connection| connection.settings.host_keys.clone());
-        let (Some(session_id), Some(ring)) = (session_id, ring) else { return };
+        let rsa = reactor.engine(key).and_then(|engine| Some(engine.negotiated()?.host_key));
+        let ring =
+            self.connections.get(&key).map(|connection| connection.settings.host_keys.clone());
+        let (Some(session_id), Some(rsa), Some(ring)) = (session_id, rsa, ring) else { return };
         self.shared.errands.run(
             &self.postbox,
-            move || proof(&ring, &session_id, &keys),
+            move || proof(&ring, rsa.signature, &session_id, &keys),
             move |_, reactor, proof| {
                 if let Some(engine) = reactor.engine(key) {
                     engine.reply(token, proof.as_deref().map_or(Answer::Failure, Answer::Data));
@@ -41,46 +42,18 @@ impl Worker {
 }
 
 /// `string signature` for every `string key`, in their order.
-fn proof(ring: &HostKeyRing, session_id: &[u8], keys: &[u8]) -> Option<Vec<u8>> {
+fn proof(
+    ring: &HostKeyRing,
+    rsa: SignatureAlgorithm,
+    session_id: &[u8],
+    keys: &[u8],
+) -> Option<Vec<u8>> {
     let mut answer = Vec::new();
-    for blob in strings(keys)? {
-        let mut signed = Vec::new();
-        for part in [REQUEST.as_bytes(), session_id, blob] {
-            put_string(&mut signed, part);
-        }
-        put_string(&mut answer, &ring.prove(blob, &signed)?);
+    for (count, key) in host_keys(keys).enumerate() {
+        let key = key.ok().filter(|_| count < MAX_KEYS)?;
+        let signature = ring.prove(key, rsa, &host_key_proof(session_id, key))?;
+        answer.extend_from_slice(&(signature.len() as u32).to_be_bytes());
+        answer.extend_from_slice(&signature);
     }
     (!answer.is_empty()).then_some(answer)
-}
-
-fn strings(mut bytes: &[u8]) -> Option<Vec<&[u8]>> {
-    let mut strings = Vec::new();
-    while !bytes.is_empty() {
-        let (length, rest) = bytes.split_first_chunk::<4>()?;
-        let (string, rest) = rest.split_at_checked(u32::from_be_bytes(*length) as usize)?;
-        strings.push(string);
-        bytes = rest;
-        if strings.len() > MAX_KEYS {
-            return None;
-        }
-    }
-    Some(strings)
-}
-
-fn put_string(out: &mut Vec<u8>, bytes: &[u8]) {
-    out.extend_from_slice(&(bytes.len() as u32).to_be_bytes());
-    out.extend_from_slice(bytes);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn strings_end_where_they_say() {
-        assert_eq!(strings(b"\0\0\0\x01a\0\0\0\0").unwrap(), [&b"a"[..], b""]);
-        assert_eq!(strings(b"\0\0\0\x02a"), None);
-        assert_eq!(strings(b"\0\0\0"), None);
-        assert_eq!(strings(&[0; 4 * (MAX_KEYS + 1)]), None);
-    }
 }

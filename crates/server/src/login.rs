@@ -5,7 +5,7 @@
 //! Proved by: `tests` below, interop `server`.
 
 use crate::connection::{Connection, Ends, Phase};
-use crate::host::allowed::root_may_log_in;
+use crate::host::root_login::root_may_log_in;
 use crate::host::{Account, Host, KeyRules, KeyVerdict, Origin, ShownKey};
 use crate::policy::Permissions;
 use crate::rules;
@@ -14,6 +14,7 @@ use crate::worker::{Due, Worker};
 use adit_auth::server::{Ask, CheckKey, Interactive, PasswordVerdict, Policy, Proven, Secret};
 use adit_auth::{Method, Prompt};
 use adit_config::server::{MatchContext, ServerOptions};
+use adit_config::types::AuthMethod;
 use adit_keys::authorized_keys::Grants;
 use adit_reactor::{Key, Millis, Reactor};
 use std::net::{IpAddr, Ipv4Addr};
@@ -125,7 +126,9 @@ impl Worker {
     }
 
     fn check_key(&mut self, key: Key, check: CheckKey) {
-        let Some(login) = self.connections.get_mut(&key).and_then(Connection::login) else { return };
+        let Some(login) = self.connections.get_mut(&key).and_then(Connection::login) else {
+            return;
+        };
         login.attempt = Some(check.public_key.clone());
         let (account, origin) = (login.account.clone(), login.origin.clone());
         let (rules, options) = (login.key_rules.clone(), login.options.clone());
@@ -134,7 +137,8 @@ impl Worker {
             &self.postbox,
             move || {
                 let shown = ShownKey { blob: &check.public_key, flags: check.key_flags };
-                let verdict = verdict(&*host, account.as_deref(), &shown, &origin, &rules, &options);
+                let verdict =
+                    verdict(&*host, account.as_deref(), &shown, &origin, &rules, &options);
                 (check, verdict)
             },
             move |worker, reactor, (check, verdict)| {
@@ -150,7 +154,9 @@ impl Worker {
         check: CheckKey,
         verdict: KeyVerdict,
     ) {
-        let Some(login) = self.connections.get_mut(&key).and_then(Connection::login) else { return };
+        let Some(login) = self.connections.get_mut(&key).and_then(Connection::login) else {
+            return;
+        };
         let accepted = verdict.is_ok();
         match verdict {
             Ok(grants) if check.signed => login.granted.push((check.public_key, grants)),
@@ -192,7 +198,9 @@ impl Worker {
         password: Secret,
         then: impl FnOnce(&mut Reactor, bool) + Send + 'static,
     ) {
-        let Some(login) = self.connections.get_mut(&key).and_then(Connection::login) else { return };
+        let Some(login) = self.connections.get_mut(&key).and_then(Connection::login) else {
+            return;
+        };
         login.attempt = None;
         let (account, options) = (login.account.clone(), login.options.clone());
         let host = self.shared.host.clone();
@@ -210,7 +218,9 @@ impl Worker {
     }
 
     fn pause(&mut self, reactor: &mut Reactor, key: Key, method: Option<Method>) {
-        let Some(login) = self.connections.get_mut(&key).and_then(Connection::login) else { return };
+        let Some(login) = self.connections.get_mut(&key).and_then(Connection::login) else {
+            return;
+        };
         login.failures += 1;
         let refusal = login.refusal.take();
         let at = pause_until(login.asked_at, reactor.now());
@@ -232,11 +242,12 @@ impl Worker {
             return;
         };
         let Login { account: Some(account), options, granted, .. } = *login else { return };
-        let admitted =
-            self.shared.limits().authenticated(&mut connection.ticket, &account.name);
+        let admitted = self.shared.limits().authenticated(&mut connection.ticket, &account.name);
         if let Err(refusal) = admitted {
             let peer = connection.peer();
-            self.shared.log.event(&crate::log::Event::ConnectionRefused { peer, refusal: &refusal });
+            self.shared
+                .log
+                .event(&crate::log::Event::ConnectionRefused { peer, refusal: &refusal });
             return reactor.close_session(key, refusal.to_client());
         }
         match Permissions::new(account, options, granted, proven) {
@@ -320,11 +331,19 @@ fn policy(who: &Who) -> Policy {
         required: options
             .authentication_methods
             .iter()
-            .map(|list| list.iter().map(method).collect())
+            .map(|list| list.iter().copied().map(method).collect())
             .collect(),
         max_tries: options.max_auth_tries,
         accepted_algorithms: options.pubkey_accepted_algorithms.join(","),
         banner: who.banner.clone(),
+    }
+}
+
+const fn method(method: AuthMethod) -> Method {
+    match method {
+        AuthMethod::Publickey => Method::Publickey,
+        AuthMethod::Password => Method::Password,
+        AuthMethod::KeyboardInteractive => Method::KeyboardInteractive,
     }
 }
 

@@ -113,7 +113,9 @@ mod tests {
         owners.add(&forward, Owner { identity: ada.clone(), home: 1, session });
         let place = Place::Tcp(vec!["127.0.0.1:8080".parse().unwrap()]);
         assert_eq!(owners.others(&place, &ada), [(1, session)]);
-        for other in [identity("eve", Some(b"key")), identity("ada", Some(b"other")), identity("ada", None)] {
+        for other in
+            [identity("eve", Some(b"key")), identity("ada", Some(b"other")), identity("ada", None)]
+        {
             assert!(owners.others(&place, &other).is_empty(), "{other:?}");
         }
         let elsewhere = Place::Tcp(vec!["127.0.0.1:8081".parse().unwrap()]);

@@ -5,6 +5,7 @@
 //! Proved by: `tests` below: rule x request x role.
 
 use crate::host::Account;
+use crate::host::tokens::file_of;
 use crate::owners::Identity;
 use adit_auth::server::Proven;
 use adit_config::server::ServerOptions;
@@ -13,6 +14,8 @@ use adit_engine::Forward;
 use adit_forward::served::{self, ListenPlan, Rules};
 use adit_forward::{PermitListen, PermitOpen, Target};
 use adit_keys::authorized_keys::Grants;
+use adit_keys::public::encode;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// What somebody may do.
@@ -49,11 +52,13 @@ impl Permissions {
         granted: Vec<(Vec<u8>, Grants)>,
         proven: Vec<Proven>,
     ) -> Result<Self, String> {
-        let is_proven = |key: &Vec<u8>| proven.iter().any(|each| each.public_key.as_ref() == Some(key));
+        let is_proven =
+            |key: &Vec<u8>| proven.iter().any(|each| each.public_key.as_ref() == Some(key));
         // Only keys that were proved count, not others that were asked about.
         let used = granted.into_iter().filter(|(key, _)| is_proven(key)).map(|(_, grants)| grants);
         let grants = merged(used, &account.name)?;
-        let key_opens = PermitOpen::of_key(&grants.permit_open).map_err(|error| error.to_string())?;
+        let key_opens =
+            PermitOpen::of_key(&grants.permit_open).map_err(|error| error.to_string())?;
         let key_listens =
             PermitListen::of_key(&grants.permit_listen).map_err(|error| error.to_string())?;
         let key = proven.iter().find_map(|each| each.public_key.as_deref()).map(Into::into);
@@ -112,13 +117,29 @@ impl Permissions {
         if free { Ok(()) } else { Err(format!("{keyword} allows no unix sockets")) }
     }
 
+    /// StaleListener; who exists in the configuration only is there to have tunnels up.
     fn takes_over(&self) -> bool {
-        let role = self.account.system.is_none();
-        match self.options.stale_listener {
-            Some(choice) => choice == StaleListener::Takeover,
-            // Who exists in the configuration only is there to have tunnels up.
-            None => role,
+        let usual = self.account.system.is_none();
+        self.options.stale_listener.map_or(usual, |choice| choice == StaleListener::Takeover)
+    }
+
+    /// ChrootDirectory with its tokens expanded; one that cannot be is one that is not there.
+    pub(crate) fn chroot_directory(&self) -> Option<PathBuf> {
+        let pattern = self.options.chroot_directory.as_deref()?;
+        let expanded = file_of(pattern, &self.account);
+        Some(expanded.unwrap_or_else(|_| PathBuf::from(pattern)))
+    }
+
+    /// ExposeAuthInfo: a line for every method, with its key.
+    pub(crate) fn auth_info(&self) -> Vec<String> {
+        if !self.options.expose_auth_info {
+            return Vec::new();
         }
+        let line = |proven: &Proven| match &proven.public_key {
+            Some(key) => format!("{} {}", proven.method.name(), encode(key)),
+            None => proven.method.name().to_owned(),
+        };
+        self.proven.iter().map(line).collect()
     }
 }
 

@@ -7,7 +7,8 @@
 use crate::connection::{Connection, Fault, Phase};
 use crate::front::Front;
 use crate::limits::{Ending, Refusal};
-use crate::log::{Certificate, Close, Endpoint, Event, Forward, Peer, User};
+use crate::log::{Certificate, Close, Endpoint, Event, Forward, Peer, Session, User};
+use crate::session::{self, SessionEnd};
 use crate::worker::Worker;
 use adit_auth::server::Proven;
 use adit_auth::{Method, Violation};
@@ -16,16 +17,13 @@ use adit_engine::{Counters, Error};
 use adit_forward::served::{self, Notice, Route};
 use adit_forward::{Originator, Target};
 use adit_keys::fingerprint::type_name;
+use adit_keys::public::key_type;
 use adit_reactor::{Closed, Key, Millis};
 use adit_transport::Error as TransportError;
 
 impl Connection {
     pub(crate) const fn peer(&self) -> Peer {
-        Peer {
-            connection: self.number,
-            remote: self.ends.remote,
-            local: self.ends.local,
-        }
+        Peer { connection: self.number, remote: self.ends.remote, local: self.ends.local }
     }
 
     fn logged_user(&self) -> User<'_> {
@@ -144,13 +142,14 @@ struct ShownCertificate {
 impl ShownKey {
     pub(crate) fn of(blob: &[u8]) -> Self {
         let plain = |key: &PublicKey| {
-            let blob = key.blob();
-            (type_name(key.key_type()).to_owned(), adit_crypto::fingerprint(&blob))
+            let blob = key.encode();
+            let kind = key_type(&blob).map_or("unknown", type_name);
+            (kind.to_owned(), adit_crypto::fingerprint(&blob))
         };
         match PublicKey::decode(blob) {
             Ok(PublicKey::Certified(certificate)) => {
                 let (kind, fingerprint) = plain(certificate.key());
-                let (ca_kind, ca_fingerprint) = plain(&certificate.signature_key);
+                let (ca_kind, ca_fingerprint) = plain(certificate.signature_key());
                 let id = String::from_utf8_lossy(&certificate.key_id).into_owned();
                 let serial = certificate.serial;
                 let certificate = Some(ShownCertificate { id, serial, ca_kind, ca_fingerprint });
@@ -223,6 +222,42 @@ impl Worker {
     }
 }
 
+/// Sessions.
+impl Worker {
+    pub(crate) fn log_sessions(&mut self) {
+        while let Some(notice) = self.sessions.next_notice() {
+            self.log_session(&notice);
+        }
+    }
+
+    fn log_session(&self, notice: &session::Notice) {
+        let Some(connection) = self.connections.get(&notice.session) else { return };
+        let (peer, user) = (connection.peer(), connection.user().unwrap_or_default());
+        let (id, what) = (notice.channel.number().0, notice.what());
+        if let SessionEnd::Refused(reason) = &notice.end {
+            let number = connection.number;
+            return self
+                .shared
+                .log
+                .info(format_args!("connection {number}: {what} of {user} was refused: {reason}"));
+        }
+        let signal = notice.signal();
+        self.shared.log.event(&Event::SessionEnded {
+            peer,
+            user,
+            session: Session {
+                id,
+                kind: &what,
+                terminal: notice.terminal.as_deref().map(|path| path.trim_start_matches("/dev/")),
+                command: Some(notice.command.as_str()).filter(|command| !command.is_empty()),
+            },
+            status: notice.status(),
+            signal: signal.as_deref(),
+            millis: notice.duration.as_millis() as u64,
+        });
+    }
+}
+
 /// Forwards.
 impl Worker {
     pub(crate) fn log_forward(&self, notice: &Notice) {
@@ -257,13 +292,13 @@ impl Worker {
                 let at = endpoint_of(forward);
                 log.event(&Event::ListenerRefused { peer, user, at, reason: words });
             }
-            Notice::Unlistened { forward, why, duration, connections, .. } => {
+            Notice::Unlistened { forward, why, .. } => {
                 log.event(&Event::ListenerEnded {
                     peer,
                     user,
                     at: endpoint_of(forward),
-                    millis: *duration,
-                    connections: *connections,
+                    millis: 0,
+                    connections: 0,
                     reason: match why {
                         served::Unlistened::Cancelled => "cancelled",
                         served::Unlistened::TakenOver => "taken-over",
@@ -295,7 +330,9 @@ fn reason_of(ending: &served::Ending) -> &str {
 
 fn endpoint_of<'a>(forward: &'a adit_engine::Forward<'_>) -> Endpoint<'a> {
     match forward {
-        adit_engine::Forward::Tcpip { address, port } => Endpoint::Tcp { host: address, port: *port },
+        adit_engine::Forward::Tcpip { address, port } => {
+            Endpoint::Tcp { host: address, port: *port }
+        }
         adit_engine::Forward::Streamlocal { path } => Endpoint::Unix(path),
     }
 }

@@ -11,8 +11,8 @@ use crate::policy::Permissions;
 use crate::session::SessionRules;
 use adit_config::by_name;
 use adit_config::server::{self, PermitUserEnvironment, ServerOptions};
-use adit_crypto::SignatureAlgorithm;
 use adit_config::types::AddressFamily;
+use adit_crypto::SignatureAlgorithm;
 use adit_engine::Keepalive;
 use adit_reactor::Family;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -29,8 +29,8 @@ pub(crate) fn keepalive(options: &ServerOptions) -> Option<Keepalive> {
 pub(crate) const fn family(options: &ServerOptions) -> Family {
     match options.address_family {
         AddressFamily::Any => Family::Any,
-        AddressFamily::Inet => Family::Inet,
-        AddressFamily::Inet6 => Family::Inet6,
+        AddressFamily::Inet => Family::V4,
+        AddressFamily::Inet6 => Family::V6,
     }
 }
 

@@ -32,7 +32,10 @@ impl Settings {
         let global = Arc::new(config.global_options());
         let (ring, complaints) = host_keys(&global);
         if ring.is_empty() {
-            return (Err("sshd: no hostkeys available -- exiting.".replace("sshd", "aditd")), complaints);
+            return (
+                Err("sshd: no hostkeys available -- exiting.".replace("sshd", "aditd")),
+                complaints,
+            );
         }
         let host_keys = Arc::new(ring);
         let transport = Arc::new(transport(&global, host_keys.clone()));

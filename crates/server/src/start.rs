@@ -22,7 +22,7 @@ use crate::settings::Settings;
 use crate::shared::Shared;
 use crate::worker::Worker;
 use crate::{args, init, rules};
-use adit_config::server::{MatchContext, ServerConfig, ServerOptions};
+use adit_config::server::{ServerConfig, ServerOptions};
 use adit_config::types::{LogFormat, Role};
 use adit_forward::os_words;
 use adit_reactor::background::{self, Background};
@@ -77,13 +77,19 @@ fn run(background: Option<Background>) -> Result<ExitCode, Failed> {
     match &args.action {
         Action::Version => eprintln!("{}, {}", args::version(), adit_crypto::BACK_END),
         Action::Help => print!("{}", args::help()),
-        Action::Init(folder) => print!("{}", init::prepare(folder, &args.ports, &keys::generate_host_key)?),
+        Action::Init(folder) => print!("{}", prepare(folder, args.ports.first().copied())?),
         Action::Print => print!("{}", shown(&configuration(&args)?, args.connection.as_ref())),
         Action::Dump => print!("{}", dump(&args)?),
         Action::Test => drop(tested(&args)?),
         Action::Serve => return serve(args, background),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// `--init`
+fn prepare(folder: &Path, port: Option<u16>) -> Result<String, Failed> {
+    init::prepare(folder, port, &keys::generate_host_key)
+        .map_err(|error| Failed { lines: vec![error.to_string()], status: 1 })
 }
 
 /// Where settings come from, now and at every SIGHUP.
@@ -208,10 +214,14 @@ fn serve(args: Args, background: Option<Background>) -> Result<ExitCode, Failed>
     let limits = Limits::new(rules::limits(&options));
     let shared = Arc::new(Shared::new(host, errands, log, settings, limits));
     let loops = start_loops(&shared, loops, &reactor)?;
-    let notify = Notify::from_env()
-        .map_err(|error| format!("NOTIFY_SOCKET: {}", os_words(&error)))?;
+    let notify =
+        Notify::from_env().map_err(|error| format!("NOTIFY_SOCKET: {}", os_words(&error)))?;
     let front = Front::new(shared, loops, source, notify, args.debug > 0 || args.inetd);
-    if args.inetd { serve_inherited(front, &mut reactor) } else { listen(front, &mut reactor, &options, background) }
+    if args.inetd {
+        serve_inherited(front, &mut reactor)
+    } else {
+        listen(front, &mut reactor, &options, background)
+    }
 }
 
 /// `-i`: the one connection is there already.
@@ -249,8 +259,9 @@ fn listen(
         .pid_file
         .as_ref()
         .map(|path| {
-            PidFile::write(Path::new(path))
-                .map_err(|error| format!("Couldn't create pid file \"{path}\": {}", os_words(&error)))
+            PidFile::write(Path::new(path)).map_err(|error| {
+                format!("Couldn't create pid file \"{path}\": {}", os_words(&error))
+            })
         })
         .transpose()?;
     front.run(reactor)?;

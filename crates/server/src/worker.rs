@@ -265,7 +265,9 @@ impl Worker {
     /// What one more session may do, if there may be one.
     fn session_rules(&self, key: Key) -> Result<Arc<SessionRules>, (u32, String)> {
         let no = |words: String| Err((open_failure::ADMINISTRATIVELY_PROHIBITED, words));
-        let Some(connection) = self.connections.get(&key) else { return no("not logged in".into()) };
+        let Some(connection) = self.connections.get(&key) else {
+            return no("not logged in".into());
+        };
         let Some(member) = connection.member() else { return no("not logged in".into()) };
         let max = member.options.max_sessions;
         if self.sessions.count(key) >= max as usize {

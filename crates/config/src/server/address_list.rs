@@ -30,10 +30,14 @@ enum Rule {
 
 /// An entry is empty, or its mask does not fit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct BadList;
+pub struct BadList;
 
 impl AddressList {
-    pub(crate) fn parse(text: &str) -> Result<Self, BadList> {
+    /// Reads the list.
+    ///
+    /// # Errors
+    /// [`BadList`]
+    pub fn parse(text: &str) -> Result<Self, BadList> {
         let entries = text.split(',').map(entry).collect::<Result<_, _>>()?;
         Ok(Self { entries, text: text.into() })
     }

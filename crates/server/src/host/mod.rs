@@ -6,22 +6,22 @@
 //!
 //! It is the seam at which the network-facing process can later run without host keys, files and privileges.
 
-pub(crate) mod allowed;
 mod authorized;
 mod clock;
 pub(crate) mod gateway;
 pub(crate) mod keys;
 pub(crate) mod password;
 mod rights;
+pub(crate) mod root_login;
 pub(crate) mod rules;
 mod shadow;
 mod sockets;
 pub(crate) mod system;
-mod tokens;
+pub(crate) mod tokens;
 pub(crate) mod user;
 mod users_file;
 
-pub(crate) use rules::{AccessRules, KeyRules};
+pub(crate) use rules::KeyRules;
 
 use crate::session::{Ends, Leader, Plan, Terminal, TerminalWish};
 use adit_keys::authorized_keys::Grants;

@@ -17,7 +17,7 @@ mod tests;
 
 #[allow(unused_imports, reason = "rooms are being built side by side")]
 pub(crate) use self::{
-    network::{BlockSizes, Network},
+    network::BlockSizes,
     notice::{Change, Notice},
     penalties::Offence,
     refusal::{Refusal, Why},

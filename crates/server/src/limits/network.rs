@@ -59,41 +59,6 @@ impl BlockSizes {
     }
 }
 
-/// An entry of a list of addresses: a network, or one that is taken out of the list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Network {
-    block: Block,
-    excluded: bool,
-}
-
-impl Network {
-    /// `address/bits`; a single address has all of its bits.
-    pub(crate) fn new(address: IpAddr, bits: u8) -> Self {
-        Self { block: Block::of(address, bits), excluded: false }
-    }
-
-    /// `!address/bits`: not what the rest of the list says.
-    pub(crate) const fn excluded(self) -> Self {
-        Self { excluded: true, ..self }
-    }
-
-    fn contains(self, address: IpAddr) -> bool {
-        Block::of(address, self.block.bits) == self.block
-    }
-}
-
-/// Whether a list names an address; an exclusion wins wherever it stands, as in sshd's address lists.
-pub(crate) fn listed(list: &[Network], address: IpAddr) -> bool {
-    let mut named = false;
-    for network in list.iter().filter(|network| network.contains(address)) {
-        if network.excluded {
-            return false;
-        }
-        named = true;
-    }
-    named
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,29 +81,5 @@ mod tests {
         ] {
             assert_eq!(Block::of(address(text), bits).to_string(), expected);
         }
-    }
-
-    #[test]
-    fn a_list_names_what_its_networks_contain_and_no_exclusion_does() {
-        let list = [
-            Network::new(address("10.0.0.0"), 8),
-            Network::new(address("10.9.0.0"), 16).excluded(),
-            Network::new(address("2001:db8::"), 32),
-        ];
-        for (text, expected) in [
-            ("10.1.2.3", true),
-            ("10.9.2.3", false),
-            ("11.1.2.3", false),
-            ("2001:db8:5::1", true),
-            ("2001:db9::1", false),
-            ("::a01:203", false),
-        ] {
-            assert_eq!(listed(&list, address(text)), expected, "{text}");
-        }
-    }
-
-    #[test]
-    fn an_ipv4_network_of_no_bits_says_nothing_of_ipv6() {
-        assert!(!listed(&[Network::new(address("0.0.0.0"), 0)], address("2001:db8::1")));
     }
 }

@@ -4,7 +4,7 @@
 //! Errors: why a source is refused.   Allocates: per source remembered.
 //! Proved by: `tests` in `limits`, against a plain list.
 
-use super::network::{Block, listed};
+use super::network::Block;
 use super::notice::{Change, Notice};
 use super::refusal::Why;
 use super::settings::{LimitSettings, Overflow, PenaltySettings};
@@ -72,7 +72,7 @@ impl Penalties {
         address: IpAddr,
     ) -> Result<(), Why> {
         let rules = &settings.penalties;
-        if !rules.enabled || listed(&rules.exempt, address) {
+        if !rules.enabled || rules.exempt.contains(address) {
             return Ok(());
         }
         let (table, most, overflow) = self.table(rules, address);
@@ -96,7 +96,7 @@ impl Penalties {
     ) -> Option<Notice> {
         let rules = &settings.penalties;
         let cost = millis(offence.cost(rules));
-        if !rules.enabled || cost == 0 || listed(&rules.exempt, address) {
+        if !rules.enabled || cost == 0 || rules.exempt.contains(address) {
             return None;
         }
         let block = settings.startups.blocks.of(address);

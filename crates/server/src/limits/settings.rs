@@ -4,7 +4,8 @@
 //! Errors: none.   Allocates: the list of exempt networks.
 //! Proved by: `tests` in `limits`.
 
-use super::network::{BlockSizes, Network};
+use super::network::BlockSizes;
+use adit_config::server::AddressList;
 use std::time::Duration;
 
 /// Everything the limits go by.
@@ -72,7 +73,7 @@ pub(crate) struct PenaltySettings {
     /// `overflow6`: the same for IPv6; as `overflow` where it is not set.
     pub(crate) overflow6: Overflow,
     /// PerSourcePenaltyExemptList
-    pub(crate) exempt: Vec<Network>,
+    pub(crate) exempt: AddressList,
 }
 
 impl Default for PenaltySettings {
@@ -91,7 +92,7 @@ impl Default for PenaltySettings {
             max_sources6: 65536,
             overflow: Overflow::Permissive,
             overflow6: Overflow::Permissive,
-            exempt: Vec::new(),
+            exempt: AddressList::default(),
         }
     }
 }

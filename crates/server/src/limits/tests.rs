@@ -270,7 +270,7 @@ fn nobody_pays_for_a_connection_that_logged_in() {
 #[test]
 fn the_exempt_pay_nothing() {
     let mut limits = limits(|settings| {
-        settings.penalties.exempt = vec![Network::new(address("192.0.2.0"), 24)];
+        settings.penalties.exempt = AddressList::parse("192.0.2.0/24").unwrap();
     });
     assert_eq!(misbehave(&mut limits, 0, ada(), Ending::Crashed), None);
     assert!(limits.admit(0, ada(), 99).is_ok());
@@ -305,7 +305,7 @@ fn a_full_table_denies_all_of_its_family_but_the_exempt() {
     let mut limits = limits(|settings| {
         settings.penalties.max_sources4 = 1;
         settings.penalties.overflow = Overflow::DenyAll;
-        settings.penalties.exempt = vec![Network::new(bob(), 32)];
+        settings.penalties.exempt = AddressList::parse(&bob().to_string()).unwrap();
     });
     let caught = limits.admit(0, address("203.0.113.3"), 99).unwrap();
     misbehave(&mut limits, 0, ada(), Ending::Crashed);
