@@ -4,7 +4,6 @@
 //! Errors: one line on stderr, exit status as sshd's.   Allocates: per start.
 //! Proved by: interop `server::operation`.
 #![forbid(unsafe_code)]
-#![allow(dead_code, reason = "rooms are being built side by side")]
 
 mod activation;
 mod algorithms;
