@@ -9,6 +9,7 @@ mod line;
 #[cfg(test)]
 mod tests;
 mod time;
+mod words;
 
 #[allow(unused_imports, reason = "rooms are being built side by side")]
 pub(crate) use self::{
