@@ -134,7 +134,7 @@ impl Log {
         let (sink, missing) = Sink::open(destination)?;
         let log = Self::to(sink, level, format);
         if let Some(error) = missing {
-            log.error(format_args!("no system log ({error}); writing to stderr"));
+            log.info(format_args!("no system log ({error}); writing to stderr"));
         }
         Ok(log)
     }
