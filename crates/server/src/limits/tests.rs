@@ -219,6 +219,24 @@ fn throttling_is_not_over_while_the_door_is_nearly_as_full() {
 }
 
 #[test]
+fn a_greedy_source_is_told_of_once_however_many_others_get_in() {
+    let mut limits = limits(|settings| settings.startups.per_source = Some(1));
+    let _held = limits.admit(0, ada(), 0).unwrap();
+    let mut told = Vec::new();
+    for now in 0..100 {
+        told.extend(limits.admit(now * SECOND / 2, ada(), 0).unwrap_err().notice);
+        let honest = limits.admit(now * SECOND / 2, bob(), 0).unwrap();
+        assert_eq!(honest.notice(), None);
+        limits.ended(now, honest, Ending::Fine);
+    }
+    let [began] = &told[..] else { panic!("{told:?}") };
+    assert_eq!(began.to_string(), "beginning PerSourceMaxStartups throttling");
+    let later = limits.admit(110 * SECOND, bob(), 0).unwrap();
+    let over = "exited PerSourceMaxStartups throttling after 00:01:50, 100 connections dropped";
+    assert_eq!(later.notice().unwrap().to_string(), over);
+}
+
+#[test]
 fn a_server_is_spacious_again_when_a_tenth_of_it_is_free() {
     let mut limits = limits(|settings| {
         settings.max_connections = Some(20);
