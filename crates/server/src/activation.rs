@@ -204,12 +204,14 @@ mod tests {
 
     #[test]
     fn what_cannot_be_served_is_named() {
-        let (connected, _other) = UnixStream::pair().unwrap();
-        let said = listened_to(TO_THE_SERVER, connected);
-        assert!(
-            said.contains("descriptor 3 of LISTEN_FDS cannot be served: it is a connection"),
-            "{said}"
-        );
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let tcp = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (unix, _other) = UnixStream::pair().unwrap();
+        let expected = "descriptor 3 of LISTEN_FDS cannot be served: it is a connection";
+        for connected in [OwnedFd::from(tcp), OwnedFd::from(unix)] {
+            let said = listened_to(TO_THE_SERVER, connected);
+            assert!(said.contains(expected), "{said}");
+        }
         let said = listened_to(TO_THE_SERVER, std::fs::File::open("/dev/null").unwrap());
         assert!(said.contains("descriptor 3 of LISTEN_FDS cannot be served"), "{said}");
     }

@@ -12,18 +12,23 @@ use std::collections::HashMap;
 
 /// While it goes on, throttling is told of this often.
 const TOLD_EVERY: u64 = 5 * 60 * 1000;
+/// A source past its limit says nothing of how full the door is: its spell is over when nothing was dropped for this.
+const QUIET: u64 = 60 * 1000;
 
 /// Who is at the door.
 #[derive(Debug)]
 pub(crate) struct Startups {
     count: usize,
     sources: HashMap<Block, u32>,
-    throttle: Throttle,
+    crowded: Throttle,
+    greedy: Throttle,
 }
 
 impl Default for Startups {
     fn default() -> Self {
-        Self { count: 0, sources: HashMap::new(), throttle: Throttle::new("MaxStartups") }
+        let crowded = Throttle::new("MaxStartups");
+        let greedy = Throttle::new("PerSourceMaxStartups");
+        Self { count: 0, sources: HashMap::new(), crowded, greedy }
     }
 }
 
@@ -41,11 +46,14 @@ impl Startups {
         random: u32,
     ) -> Result<Option<Notice>, (Why, Option<Notice>)> {
         if let Some(why) = self.objection(settings, block, random) {
-            return Err((why, self.throttle.dropped(now)));
+            let throttle = if why == Why::PerSource { &mut self.greedy } else { &mut self.crowded };
+            let notice = throttle.dropped(now);
+            return Err((why, notice));
         }
         // Well below the beginning, or sshd and we would tell of an end again and again.
         let calm = self.count < (settings.begin as usize).saturating_sub(1).max(1);
-        let notice = if calm { self.throttle.ended(now) } else { None };
+        let notice = if calm { self.crowded.ended(now) } else { None };
+        let notice = notice.or_else(|| self.greedy.ended_if_quiet(now, QUIET));
         self.count += 1;
         if let Some(block) = block {
             *self.sources.entry(block).or_default() += 1;
@@ -105,6 +113,7 @@ pub(crate) struct Throttle {
 struct Spell {
     since: u64,
     told: u64,
+    last: u64,
     dropped: u64,
 }
 
@@ -118,10 +127,11 @@ impl Throttle {
     pub(crate) fn dropped(&mut self, now: u64) -> Option<Notice> {
         let limit = self.limit;
         let Some(spell) = &mut self.spell else {
-            self.spell = Some(Spell { since: now, told: now, dropped: 1 });
+            self.spell = Some(Spell { since: now, told: now, last: now, dropped: 1 });
             return Some(Notice::Throttling { limit });
         };
         spell.dropped += 1;
+        spell.last = now;
         if now.saturating_sub(spell.told) < TOLD_EVERY {
             return None;
         }
@@ -135,5 +145,11 @@ impl Throttle {
         let spell = self.spell.take()?;
         let millis = now.saturating_sub(spell.since);
         Some(Notice::ThrottlingOver { limit: self.limit, millis, dropped: spell.dropped })
+    }
+
+    /// Connections are let in, but that says little: it takes a time without any that are dropped.
+    fn ended_if_quiet(&mut self, now: u64, quiet: u64) -> Option<Notice> {
+        let last = self.spell.as_ref()?.last;
+        if now.saturating_sub(last) < quiet { None } else { self.ended(now) }
     }
 }

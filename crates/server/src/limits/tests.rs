@@ -206,6 +206,57 @@ fn throttling_is_told_when_it_begins_now_and_then_and_once_when_it_is_over() {
 }
 
 #[test]
+fn throttling_is_not_over_while_the_door_is_nearly_as_full() {
+    let mut limits = startups(3, 100, 3);
+    let mut held: Vec<_> = (0..3).map(|_| limits.admit(0, ada(), 0).unwrap()).collect();
+    assert!(limits.admit(0, ada(), 0).is_err());
+    limits.ended(0, held.pop().unwrap(), Ending::Fine);
+    let third = limits.admit(0, ada(), 0).unwrap();
+    assert_eq!(third.notice(), None);
+    limits.ended(0, third, Ending::Fine);
+    limits.ended(0, held.pop().unwrap(), Ending::Fine);
+    assert!(limits.admit(0, ada(), 0).unwrap().notice().is_some());
+}
+
+#[test]
+fn a_greedy_source_is_told_of_once_however_many_others_get_in() {
+    let mut limits = limits(|settings| settings.startups.per_source = Some(1));
+    let _held = limits.admit(0, ada(), 0).unwrap();
+    let mut told = Vec::new();
+    for now in 0..100 {
+        told.extend(limits.admit(now * SECOND / 2, ada(), 0).unwrap_err().notice);
+        let honest = limits.admit(now * SECOND / 2, bob(), 0).unwrap();
+        assert_eq!(honest.notice(), None);
+        limits.ended(now, honest, Ending::Fine);
+    }
+    let [began] = &told[..] else { panic!("{told:?}") };
+    assert_eq!(began.to_string(), "beginning PerSourceMaxStartups throttling");
+    let later = limits.admit(110 * SECOND, bob(), 0).unwrap();
+    let over = "exited PerSourceMaxStartups throttling after 00:01:50, 100 connections dropped";
+    assert_eq!(later.notice().unwrap().to_string(), over);
+}
+
+#[test]
+fn a_server_is_spacious_again_when_a_tenth_of_it_is_free() {
+    let mut limits = limits(|settings| {
+        settings.max_connections = Some(20);
+        settings.startups.begin = 100;
+    });
+    let mut held: Vec<_> = (0..20).map(|_| limits.admit(0, ada(), 0).unwrap()).collect();
+    assert!(limits.admit(0, ada(), 0).is_err());
+    for _ in 0..2 {
+        limits.ended(0, held.pop().unwrap(), Ending::Fine);
+    }
+    let ticket = limits.admit(0, ada(), 0).unwrap();
+    assert_eq!(ticket.notice(), None);
+    limits.ended(0, ticket, Ending::Fine);
+    limits.ended(0, held.pop().unwrap(), Ending::Fine);
+    let ticket = limits.admit(SECOND, ada(), 0).unwrap();
+    let over = "exited MaxConnections throttling after 00:00:01, 1 connections dropped";
+    assert_eq!(ticket.notice().unwrap().to_string(), over);
+}
+
+#[test]
 fn one_failure_is_remembered_and_enough_of_them_are_enforced() {
     let mut limits = limits(|_| ());
     let mut told =
@@ -283,6 +334,7 @@ fn penalties_that_are_switched_off_on_reload_are_forgotten() {
     let mut settings = limits.settings.clone();
     settings.penalties.enabled = false;
     limits.configure(&settings);
+    assert_eq!(limits.penalised(), 0);
     assert!(limits.admit(0, ada(), 99).is_ok());
     assert_eq!(misbehave(&mut limits, 0, ada(), Ending::Crashed), None);
 }

@@ -2,7 +2,7 @@
 //! Touches: text.   Never: where it goes.
 //! Invariants: a line has no control characters and an end; a value cannot end early or pass for another field.
 //! Errors: none.   Allocates: the line, and a value at a time.
-//! Proved by: `tests` below.
+//! Proved by: `tests` of `event` and of the log.
 
 use super::time::Utc;
 use adit_config::types::LogLevel;

@@ -9,6 +9,7 @@ mod line;
 #[cfg(test)]
 mod tests;
 mod time;
+mod words;
 
 #[allow(unused_imports, reason = "rooms are being built side by side")]
 pub(crate) use self::{
@@ -133,7 +134,7 @@ impl Log {
         let (sink, missing) = Sink::open(destination)?;
         let log = Self::to(sink, level, format);
         if let Some(error) = missing {
-            log.error(format_args!("no system log ({error}); writing to stderr"));
+            log.info(format_args!("no system log ({error}); writing to stderr"));
         }
         Ok(log)
     }
