@@ -13,8 +13,8 @@ use crate::login::Login;
 use crate::round_trip::{Question, RoundTrip};
 use adit_buf::{RxBuf, Span, TxRing};
 use adit_connection::{
-    Answer, Channel, ChannelRequestId, Connection, Forward, Open, OpenError, ReplyToken, Request,
-    RequestError, RequestId, Sendable,
+    Answer, Channel, ChannelRequestId, Connection, Forward, Open, OpenError, Purse, ReplyToken,
+    Request, RequestError, RequestId, Sendable,
 };
 use adit_crypto::Random;
 use adit_transport::{Counters, Incoming, Negotiated, Transport};
@@ -22,6 +22,7 @@ use adit_wire::Message;
 use adit_wire::transport::{ExtInfo, reason};
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// What a ping of ours carries; the pong brings it back.
@@ -539,6 +540,13 @@ impl Engine {
     /// Tells the client all host keys of this server.
     pub fn announce_host_keys(&mut self, keys: &[&[u8]]) {
         self.connection.announce_host_keys(keys);
+    }
+
+    /// Shares memory with other connections from now on, beyond what each channel always may hold.
+    ///
+    /// Whose purse it is may change: a server knows the user only after the login.
+    pub fn set_purse(&mut self, purse: Arc<Purse>) {
+        self.connection.set_purse(purse);
     }
 
     /// Answers a global request of the peer's.
