@@ -9,11 +9,13 @@ use crate::channel::Entry;
 use crate::event::Event;
 use crate::forward::Forwards;
 use crate::global::{Pending, Unanswered};
+use crate::purse::Purse;
 use crate::table::Table;
 use crate::violation::Violation;
 use adit_buf::Outbox;
 use adit_wire::Message;
 use alloc::collections::BTreeSet;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// Which side we are: it decides what the peer may ask for. RFC 4254 §6.1, §7.2.
@@ -147,6 +149,12 @@ impl Connection {
     /// Changes the memory budget, in bytes. What is granted already stays granted.
     pub fn set_memory_budget(&mut self, bytes: u64) {
         self.budget.set_limit(bytes);
+    }
+
+    /// Shares memory with other connections from now on: what channels hold beyond their floors is drawn from `purse`
+    /// as well.
+    pub fn set_purse(&mut self, purse: Arc<Purse>) {
+        self.budget.set_purse(purse);
     }
 
     /// Channels asked for, offered or live.

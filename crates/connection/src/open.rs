@@ -281,9 +281,8 @@ impl Connection {
 
     /// What the `nth` channel starts with, out of the budget.
     fn first_window(&mut self, nth: u32) -> RecvWindow {
-        let window = RecvWindow::new(self.budget.start(nth, self.config.initial_window));
-        self.budget.change(0, window.held());
-        window
+        let wish = self.budget.start(nth, self.config.initial_window);
+        RecvWindow::new(self.budget.draw(0, wish))
     }
 
     pub(crate) fn handle_open(&mut self, payload: &[u8]) -> Result<Option<Event>, Violation> {
@@ -395,7 +394,7 @@ impl Connection {
         let message = decode::<ChannelOpenFailure<'_>>(payload)?;
         let (channel, opening) = self.opening(message.recipient_channel)?;
         let held = opening.window.held();
-        self.budget.change(held, 0);
+        self.budget.release(held, 0);
         self.table.remove(channel);
         let failure =
             OpenFailure { reason: message.reason_code, description: message.description.into() };

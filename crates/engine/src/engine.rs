@@ -13,8 +13,8 @@ use crate::login::Login;
 use crate::round_trip::{Question, RoundTrip};
 use adit_buf::{RxBuf, Span, TxRing};
 use adit_connection::{
-    Answer, Channel, ChannelRequestId, Connection, Forward, Open, OpenError, ReplyToken, Request,
-    RequestError, RequestId, Sendable,
+    Answer, Channel, ChannelRequestId, Connection, Forward, Open, OpenError, Purse, ReplyToken,
+    Request, RequestError, RequestId, Sendable,
 };
 use adit_crypto::Random;
 use adit_transport::{Counters, Incoming, Negotiated, Transport};
@@ -22,6 +22,7 @@ use adit_wire::Message;
 use adit_wire::transport::{ExtInfo, reason};
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// What a ping of ours carries; the pong brings it back.
@@ -549,6 +550,13 @@ impl Engine {
     /// Tells the peer's log why a request of its is refused; the refusal itself has no room for words. RFC 4253 §11.3.
     pub fn explain(&mut self, words: &str) {
         self.connection.explain(words);
+    }
+
+    /// Shares memory with other connections from now on, beyond what each channel always may hold.
+    ///
+    /// Whose purse it is may change: a server knows the user only after the login.
+    pub fn set_purse(&mut self, purse: Arc<Purse>) {
+        self.connection.set_purse(purse);
     }
 
     /// Answers a global request of the peer's.

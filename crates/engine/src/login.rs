@@ -36,7 +36,7 @@ pub(crate) struct Serving {
     takes_ext_info: bool,
 }
 
-/// Says that EXT_INFO is taken at any time of the login. OpenSSH PROTOCOL §1.12.
+/// Says that EXT_INFO is taken at any time of the login. OpenSSH PROTOCOL, "SSH2_MSG_EXT_INFO during user authentication".
 const EXT_INFO_IN_AUTH: &str = "ext-info-in-auth@openssh.com";
 
 impl Serving {

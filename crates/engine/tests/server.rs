@@ -1,4 +1,4 @@
-//! What a server says of itself: host keys, extensions, algorithms per user. RFC 8308, OpenSSH PROTOCOL §1.12, §3.1.
+//! What a server says of itself: host keys, extensions, algorithms per user. RFC 8308, OpenSSH PROTOCOL §3.1.
 
 use adit_auth::server::Policy;
 use adit_crypto::{Curve, KeyAlgorithm, SignatureAlgorithm, SigningKey};
