@@ -669,6 +669,10 @@ mod takeover {
     fn a_new_session_gets_the_port_of_one_that_gives_it_up() {
         let mut both = Both::with(2, taking_over(), ServedOptions::default());
         let (_, port) = listening(&mut both, 0, "localhost");
+        // A connection of the old one's stands.
+        let mut old_end = both.end();
+        let mut old_stream = TcpStream::connect((HERE, port)).unwrap();
+        both.until(|play| play.offered.pop());
         let request = both.ask(1, Forward::tcpip("", port.into()));
         let Need::Takeover { ticket, session, place } = both.need() else { panic!() };
         assert_eq!(session, both.play.servers[1]);
@@ -688,6 +692,12 @@ mod takeover {
         let _stream = TcpStream::connect((HERE, port)).unwrap();
         let open = both.until(|play| play.offered.pop());
         assert!(matches!(open, Open::ForwardedTcpip { address, .. } if address.is_empty()));
+        let heard = both.beside(move || {
+            old_stream.write_all(b"still here").unwrap();
+            drop(old_stream);
+            read_all(&mut old_end)
+        });
+        assert_eq!(heard, b"still here");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! Touches: addresses and words, as clients gave them: unchecked, so a log strips them.   Never: payload.
 //! Invariants: a connection is told once, when it is over or refused; a listener when it starts and when it ends.
 //! Errors: none; they are words here.   Allocates: per connection.
-//! Proved by: `tests/served.rs`.
+//! Proved by: `tests` below, `tests/served.rs`.
 
 use crate::{Originator, Target};
 use adit_engine::Forward;
@@ -199,5 +199,29 @@ impl Need {
             | Self::ListenUnix { session, .. }
             | Self::Takeover { session, .. } => *session == gone,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_listener_is_in_the_way_of_what_means_its_address_and_port() {
+        let place = |text: &str| Place::Tcp(vec![text.parse().unwrap()]);
+        for (wanted, taken, covered) in [
+            ("127.0.0.1:80", "127.0.0.1:80", true),
+            ("127.0.0.1:80", "127.0.0.1:81", false),
+            ("127.0.0.1:80", "127.0.0.2:80", false),
+            ("127.0.0.1:80", "0.0.0.0:80", true),
+            ("0.0.0.0:80", "127.0.0.1:80", true),
+            ("0.0.0.0:80", "[::1]:80", false),
+            ("[::]:80", "[::1]:80", true),
+            ("[::]:80", "127.0.0.1:80", false),
+        ] {
+            let covers = place(wanted).covers(taken.parse().unwrap());
+            assert_eq!(covers, covered, "{wanted} and {taken}");
+        }
+        assert!(!Place::Unix("/s".into()).covers("127.0.0.1:80".parse().unwrap()));
     }
 }

@@ -12,6 +12,9 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread;
 
+/// When a test that waits in vain is ended, in milliseconds.
+const PATIENCE: u64 = 60_000;
+
 /// Most channels of a connection.
 pub(crate) const MAX_CHANNELS: u32 = 16;
 
@@ -82,6 +85,7 @@ impl Both {
     /// A server with `count` clients, all under the same rules.
     pub(crate) fn with(count: usize, rules: House, options: ServedOptions) -> Self {
         let mut reactor = Reactor::new().unwrap();
+        reactor.set_timer(reactor.now() + PATIENCE, 0);
         let mut play = Play {
             served: Served::new(options),
             clients: Vec::new(),
@@ -263,6 +267,7 @@ impl Handler for Play {
             Event::Ssh { session, event: Ssh::Open { channel, open, .. } } => {
                 self.offered(reactor, session, channel, *open);
             }
+            Event::Timer(_) => panic!("waited in vain; so far {:?}", self.notices),
             Event::Closed { session, .. } => {
                 self.served.remove(reactor, session);
                 self.closed.push(session);
