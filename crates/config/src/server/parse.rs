@@ -41,6 +41,8 @@ pub(super) struct Parser<'a> {
     around: Vec<Criterion>,
     /// The last block has these criteria and goes on.
     continues: bool,
+    /// Includes went too deep: no more of them.
+    too_deep: bool,
     /// Ports of the command line replace those of the file.
     ports_are_fixed: bool,
 }
@@ -58,6 +60,7 @@ impl<'a> Parser<'a> {
             within: None,
             around: Vec::new(),
             continues: false,
+            too_deep: false,
             ports_are_fixed: false,
         }
     }
@@ -180,6 +183,7 @@ impl<'a> Parser<'a> {
             return Err(ConfigError::value(&text, source));
         }
         if depth >= MAX_DEPTH {
+            self.too_deep = true;
             return Err(ConfigError::value("Too many recursive configuration includes", source));
         }
         for pattern in patterns {
@@ -193,7 +197,10 @@ impl<'a> Parser<'a> {
                 self.notes.push(Note { level: LogLevel::Debug2, text });
             }
             for path in paths {
-                self.included(&path, depth + 1);
+                // Files that include each other would be gone through in every order.
+                if !self.too_deep {
+                    self.included(&path, depth + 1);
+                }
             }
         }
         Ok(())
