@@ -29,7 +29,7 @@ pub use types::{
 
 use crate::algorithms::Algorithms;
 use crate::error::{ConfigError, Note};
-use crate::types::AddressFamily;
+use crate::types::{AddressFamily, AuthMethod, Role, StaleListener};
 use files::{absolute, tilde};
 use keywords::Stored;
 use parse::{Block, Parser};
@@ -95,7 +95,21 @@ impl ServerConfig {
         }
         let stored = blocks.iter_mut().map(|block| &mut block.stored);
         stored.chain([&mut global]).for_each(|stored| stored.complete_names(files));
-        Ok(Self { global, blocks, notes, algorithms, answers: Mutex::default() })
+        let config = Self { global, blocks, notes, algorithms, answers: Mutex::default() };
+        config.checked()
+    }
+
+    /// Whether what is said goes together.
+    fn checked(self) -> Result<Self, Vec<ConfigError>> {
+        let everybody = self.combine(&[]);
+        let methods = everybody.methods_can_be_gone_through().map_err(str::to_owned);
+        // Of blocks several may apply together, so they are not judged one by one.
+        let commands = everybody.commands_have_users();
+        let errors: Vec<_> = methods.err().into_iter().chain(commands.err()).collect();
+        match errors.is_empty() {
+            true => Ok(self),
+            false => Err(errors.into_iter().map(ConfigError::Value).collect()),
+        }
     }
 
     /// What is worth saying about what was read.
@@ -208,6 +222,37 @@ impl ServerOptions {
         self
     }
 
+    /// A program that is run has somebody to run it.
+    fn commands_have_users(&self) -> Result<(), String> {
+        let keys = (&self.authorized_keys_command, &self.authorized_keys_command_user);
+        let principals =
+            (&self.authorized_principals_command, &self.authorized_principals_command_user);
+        for ((command, user), keyword) in
+            [(keys, "AuthorizedKeysCommand"), (principals, "AuthorizedPrincipalsCommand")]
+        {
+            if command.is_some() && user.is_none() {
+                return Err(format!("{keyword} set without {keyword}User"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether one of AuthenticationMethods has only methods that are on.
+    fn methods_can_be_gone_through(&self) -> Result<(), &'static str> {
+        let lists = &self.authentication_methods;
+        let on = |method: &AuthMethod| match method {
+            AuthMethod::Publickey => self.pubkey_authentication,
+            AuthMethod::Password => self.password_authentication,
+            AuthMethod::KeyboardInteractive => self.kbd_interactive_authentication,
+        };
+        match lists.is_empty() || lists.iter().any(|list| list.iter().all(on)) {
+            true => Ok(()),
+            false => {
+                Err("AuthenticationMethods cannot be satisfied by enabled authentication methods")
+            }
+        }
+    }
+
     /// The files with host keys to load, and whether somebody named them: only then a missing one is an error.
     #[must_use]
     pub fn host_keys_to_load(&self) -> (Vec<&str>, bool) {
@@ -236,6 +281,15 @@ impl ServerOptions {
         let all = hosts.into_iter().map(|(host, port)| (host, ports(port)));
         all.flat_map(|(host, ports)| ports.into_iter().map(|port| (host.to_owned(), port)))
             .collect()
+    }
+
+    /// Whether a new connection takes a port over from an older one with the same key.
+    #[must_use]
+    pub fn stale_listener_in(&self, role: Role) -> StaleListener {
+        self.stale_listener.unwrap_or(match role {
+            Role::Gateway => StaleListener::Takeover,
+            Role::Auto | Role::User | Role::System => StaleListener::Refuse,
+        })
     }
 
     /// PerSourcePenalties with its defaults.

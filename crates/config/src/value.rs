@@ -69,8 +69,9 @@ pub(crate) fn terminal(input: &mut Input<'_>) -> Read<RequestTty> {
 /// `sha256` or `md5`.
 pub(crate) fn hash(input: &mut Input<'_>) -> Read<FingerprintHash> {
     let word = input.word()?;
+    let what = input.dialect.pick("hash", &input.keyword);
     Choice::from_name(&word)
-        .ok_or_else(|| ValueError(format!("Invalid hash algorithm \"{word}\".")))
+        .ok_or_else(|| ValueError(format!("Invalid {what} algorithm \"{word}\".")))
 }
 
 /// `INFO`, `DEBUG1`, …
@@ -259,7 +260,13 @@ pub(crate) fn permit(input: &mut Input<'_>) -> Read<PermitRemoteOpen> {
 /// Bytes, then optionally a time.
 pub(crate) fn rekey_limit(input: &mut Input<'_>) -> Read<RekeyLimit> {
     let word = input.word()?;
-    let bytes = if word == "default" { None } else { Some(scaled(&word)?) };
+    let what = input.dialect.pick("number", "RekeyLimit number");
+    let bytes = match word.as_str() {
+        "default" => None,
+        // What `sshd -T` prints when nothing is set.
+        "0" if input.dialect == Dialect::Sshd => None,
+        _ => Some(scaled(&word, what)?),
+    };
     if bytes.is_some_and(|bytes| bytes < SMALLEST_REKEY_LIMIT) {
         return Err("RekeyLimit too small".into());
     }
@@ -270,9 +277,9 @@ pub(crate) fn rekey_limit(input: &mut Input<'_>) -> Read<RekeyLimit> {
     Ok(RekeyLimit { bytes, seconds })
 }
 
-/// A number with K, M, G, T, P or E for powers of 1024.
-pub(crate) fn scaled(text: &str) -> Read<u64> {
-    let wrong = |why: &str| ValueError(format!("Bad number '{text}': {why}"));
+/// A number with K, M, G, T, P or E for powers of 1024; messages call it `what`.
+pub(crate) fn scaled(text: &str, what: &str) -> Read<u64> {
+    let wrong = |why: &str| ValueError(format!("Bad {what} '{text}': {why}"));
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let power = match text[digits..].to_ascii_uppercase().as_str() {
         "" | "B" => 0,
@@ -324,6 +331,15 @@ fn type_of_service(word: &str) -> Read<Option<u8>> {
         None => word.parse().ok(),
     });
     value.map(Some).ok_or_else(|| ValueError(format!("Bad IPQoS value: {word}")))
+}
+
+/// The name of a type of service, or its number.
+pub(crate) fn service_name(value: Option<u8>) -> String {
+    let Some(byte) = value else { return "none".into() };
+    match SERVICES.iter().find(|(_, value)| *value == byte) {
+        Some((name, _)) => (*name).into(),
+        None => format!("{byte:#04x}"),
+    }
 }
 
 /// Type-of-service bytes: RFC 2597 (af), RFC 2474 (cs), RFC 3246 (ef), RFC 8622 (le), RFC 5865 (va), RFC 1349.

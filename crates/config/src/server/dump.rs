@@ -17,6 +17,7 @@ use crate::types::{
     AddressFamily, AllowForwarding, AuthMethod, FingerprintHash, GatewayPorts, IpQos, LogFormat,
     LogLevel, PermitRootLogin, RekeyLimit, Role, StaleListener, SyslogFacility,
 };
+use crate::value::service_name;
 use adit_forward::{PermitListen, PermitOpen};
 
 /// A value as it is written.
@@ -42,7 +43,7 @@ show! {
     bool: |value, _k| if *value { "yes" } else { "no" }.into();
     FingerprintHash: |value, _k| value.to_string().to_ascii_uppercase();
     GatewayPorts: |value, _k| value.to_string();
-    IpQos: |value, _k| format!("{} {}", service(value.interactive), service(value.bulk));
+    IpQos: |value, _k| format!("{} {}", service_name(value.interactive), service_name(value.bulk));
     ListenAddress: |value, _k| listen(&value.host, value.port);
     LogFormat: |value, _k| value.to_string();
     LogLevel: |value, _k| value.to_string();
@@ -82,7 +83,7 @@ impl<T: Show> Show for Option<T> {
     fn show(&self, keyword: Keyword) -> String {
         match (self, keyword) {
             (Some(value), _) => value.show(keyword),
-            (None, Keyword::Loops | Keyword::StaleListener) => "auto".into(),
+            (None, Keyword::Loops) => "auto".into(),
             (None, _) => "none".into(),
         }
     }
@@ -144,6 +145,13 @@ impl ServerOptions {
                     lines.push(format!("{name} {}", self.penalties().show()));
                 }
                 Keyword::SetEnv if self.set_env.is_empty() => {}
+                Keyword::StaleListener => {
+                    lines.push(format!("{name} {}", self.stale_listener_in(self.role)));
+                }
+                Keyword::HostKey => {
+                    let (files, _) = self.host_keys_to_load();
+                    lines.extend(files.iter().map(|file| format!("{name} {file}")));
+                }
                 _ => lines.extend(values.into_iter().map(|value| format!("{name} {value}"))),
             }
         }
@@ -178,10 +186,6 @@ fn listen(host: &str, port: Option<u16>) -> String {
         Some(port) => format!("{host}:{port}"),
         None => host,
     }
-}
-
-fn service(byte: Option<u8>) -> String {
-    byte.map_or("none".into(), |byte| format!("{byte:#04x}"))
 }
 
 fn environment(variables: &[(String, String)]) -> String {

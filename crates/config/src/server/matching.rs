@@ -12,7 +12,7 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 
 /// What `Match Version` is held against.
-const VERSION: &str = concat!("adit_", env!("CARGO_PKG_VERSION"));
+const VERSION: &str = concat!("aditd_", env!("CARGO_PKG_VERSION"));
 
 /// What is known of a connection. What is not known yet matches nothing.
 #[derive(Clone, Copy, Debug, Default)]
@@ -134,14 +134,13 @@ fn reader(name: &str) -> Option<ReadCriterion> {
         ("localaddress", |list| addresses("localaddress", &list).map(Criterion::LocalAddress)),
         ("localport", local_port),
         ("version", |list| Ok(Criterion::Version(matches_list(VERSION, &list) == Verdict::Match))),
-        ("rdomain", |_| Err("Match RDomain: routing domains are not supported".into())),
+        ("rdomain", |_| Err("routing domains are not supported".into())),
     ];
     READERS.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|row| row.1)
 }
 
 fn addresses(name: &str, list: &str) -> Result<AddressList, ValueError> {
-    AddressList::parse(list)
-        .map_err(|_| ValueError(format!("Invalid Match {name} argument '{list}'")))
+    AddressList::parse(list).map_err(|_| ValueError(format!("Invalid {name} argument '{list}'")))
 }
 
 fn local_port(word: String) -> Result<Criterion, ValueError> {

@@ -11,6 +11,7 @@ use crate::algorithms::Algorithms;
 use crate::error::{ConfigError, Dialect, Note, Source};
 use crate::line::{self, Line};
 use crate::row::Scope;
+use crate::types::LogLevel;
 use crate::words;
 use std::path::{Path, PathBuf};
 
@@ -36,8 +37,12 @@ pub(super) struct Parser<'a> {
     folder: PathBuf,
     /// Criteria of the block we are in; none outside.
     within: Option<Vec<Criterion>>,
+    /// Criteria of the block that included the file we are in: they hold for its own blocks too.
+    around: Vec<Criterion>,
     /// The last block has these criteria and goes on.
     continues: bool,
+    /// Includes went too deep: no more of them.
+    too_deep: bool,
     /// Ports of the command line replace those of the file.
     ports_are_fixed: bool,
 }
@@ -53,7 +58,9 @@ impl<'a> Parser<'a> {
             algorithms,
             folder: PathBuf::from("/etc/ssh"),
             within: None,
+            around: Vec::new(),
             continues: false,
+            too_deep: false,
             ports_are_fixed: false,
         }
     }
@@ -85,7 +92,6 @@ impl<'a> Parser<'a> {
                 return self.errors.push(ConfigError::Value(text));
             }
         };
-        let before = self.errors.len();
         let mut bad = 0;
         for (line, text) in (1..).zip(text.split('\n')) {
             if let Err(error) = self.line(text, &Source::File { name: &name, line }, depth) {
@@ -93,7 +99,7 @@ impl<'a> Parser<'a> {
                 bad += 1;
             }
         }
-        if bad > 0 && self.errors.len() > before {
+        if bad > 0 {
             let text = format!("{name}: terminating, {bad} bad configuration options");
             self.errors.push(ConfigError::Value(text));
         }
@@ -157,8 +163,10 @@ impl<'a> Parser<'a> {
 
     /// Match: what follows is for some only, up to the next one or the end of the file.
     fn begin_block(&mut self, words: Vec<String>, source: &Source<'_>) -> Result<(), ConfigError> {
-        let own = criteria(words).map_err(|error| ConfigError::value(&error.0, source))?;
-        self.within = Some(own);
+        let own = criteria(words).map_err(|error| {
+            ConfigError::value(&format!("Bad Match condition: {}", error.0), source)
+        })?;
+        self.within = Some(self.around.iter().cloned().chain(own).collect());
         self.continues = false;
         Ok(())
     }
@@ -175,6 +183,7 @@ impl<'a> Parser<'a> {
             return Err(ConfigError::value(&text, source));
         }
         if depth >= MAX_DEPTH {
+            self.too_deep = true;
             return Err(ConfigError::value("Too many recursive configuration includes", source));
         }
         for pattern in patterns {
@@ -183,8 +192,15 @@ impl<'a> Parser<'a> {
             let paths = self.files.matching(&pattern).map_err(|_| {
                 ConfigError::value(&format!("include \"{pattern}\" glob failed"), source)
             })?;
+            if paths.is_empty() {
+                let text = format!("{source}: no match for {pattern}");
+                self.notes.push(Note { level: LogLevel::Debug2, text });
+            }
             for path in paths {
-                self.included(&path, depth + 1);
+                // Files that include each other would be gone through in every order.
+                if !self.too_deep {
+                    self.included(&path, depth + 1);
+                }
             }
         }
         Ok(())
@@ -193,8 +209,9 @@ impl<'a> Parser<'a> {
     /// A block ends with the file it began in, and goes on after a file it includes.
     fn included(&mut self, path: &Path, depth: u32) {
         let within = self.within.clone();
+        let around = std::mem::replace(&mut self.around, within.clone().unwrap_or_default());
         self.file(path, depth);
-        self.within = within;
+        (self.within, self.around) = (within, around);
         self.continues = false;
     }
 }

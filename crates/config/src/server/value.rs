@@ -93,6 +93,9 @@ pub(super) fn listen_address(input: &mut Input<'_>) -> Read<ListenAddress> {
             word.split_once(':').map_or((word.as_str(), None), |(host, port)| (host, Some(port)))
         }
     };
+    if address.0.is_empty() {
+        return Err("bad address:port usage".into());
+    }
     let port = match address.1 {
         None => None,
         Some(port) => Some(port_number(port).ok_or(ValueError::from("bad port number"))?),
@@ -266,7 +269,8 @@ pub(super) fn loops(input: &mut Input<'_>) -> Read<Option<u32>> {
 
 /// Bytes, with K, M, G and so on.
 pub(super) fn size(input: &mut Input<'_>) -> Read<u64> {
-    match scaled(&argument(input)?)? {
+    let word = argument(input)?;
+    match scaled(&word, &format!("{} number", input.keyword))? {
         bytes if bytes < SMALLEST_MEMORY => wrong(format!("{} too small", input.keyword)),
         bytes => Ok(bytes),
     }
