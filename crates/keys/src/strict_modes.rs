@@ -13,6 +13,13 @@ use std::path::Path;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unsafe(String);
 
+impl Unsafe {
+    /// What is wrong, without what follows from it.
+    pub fn reason(&self) -> &str {
+        &self.0
+    }
+}
+
 /// Write permission for the group or for everybody.
 const WRITABLE_BY_OTHERS: u32 = 0o022;
 

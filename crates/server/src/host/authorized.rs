@@ -4,13 +4,14 @@
 //! Errors: the reason of a refusal.   Allocates: per key, bounded by the files' own limits.
 //! Proved by: `tests` beside this file, with keys and certificates made by ssh-keygen.
 
+use super::command::KeyCommand;
 use super::rights::with_rights_of;
 use super::{Account, KeyRules, KeyVerdict, Origin, ShownKey, clock, tokens};
 use adit_crypto::{Certificate, PublicKey, SecurityKeyUse};
 use adit_keys::authorized_keys::{Found, Grants, Login, search, search_principals};
 use adit_keys::certificate::{Holder, check_user_certificate};
-use adit_keys::fingerprint::key_bits;
-use adit_keys::public::lists_key;
+use adit_keys::fingerprint::{FingerprintHash, key_bits};
+use adit_keys::public::{encode, key_type, lists_key};
 use adit_keys::revoked::RevokedKeys;
 use adit_keys::strict_modes;
 use rustix::fs::{Mode, OFlags, open};
@@ -99,14 +100,14 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// In sshd's order: trusted authorities, then the files.
+    /// In sshd's order: trusted authorities, then the command, then the files.
     fn grants(mut self, key: &PublicKey) -> KeyVerdict {
         if let Some(certificate) = key.certificate() {
             if let Some(grants) = self.by_trusted_authority(certificate) {
                 return Ok(grants);
             }
         }
-        if let Some(grants) = self.by_files(key) {
+        if let Some(grants) = self.by_command(key).or_else(|| self.by_files(key)) {
             return Ok(grants);
         }
         Err(match self.refusals.is_empty() {
@@ -128,27 +129,17 @@ impl Search<'_> {
         if !listed.iter().any(|(_, answer)| matches!(answer, Ok(true))) {
             return None;
         }
-        match &self.rules.authorized_principals_file {
-            Some(pattern) if pattern != "none" => self.by_principals_file(certificate, pattern),
-            _ => {
-                let holder = Holder::Named(&self.account.name);
-                match check_user_certificate(certificate, holder, &self.login) {
-                    Ok(grants) => Some(grants),
-                    Err(error) => {
-                        self.refusals.push(error.to_string());
-                        None
-                    }
-                }
-            }
+        let rules = self.rules;
+        let file = is_set(rules.authorized_principals_file.as_ref());
+        let command = is_set(rules.authorized_principals_command.as_ref());
+        if file.is_none() && command.is_none() {
+            let holder = Holder::Named(&self.account.name);
+            let judged = check_user_certificate(certificate, holder, &self.login);
+            return judged.map_err(|error| self.refusals.push(error.to_string())).ok();
         }
-    }
-
-    /// AuthorizedPrincipalsFile
-    fn by_principals_file(&mut self, certificate: &Certificate, pattern: &str) -> Option<Grants> {
-        let login = self.login;
-        let found = self
-            .in_file(pattern, &|name, lines| search_principals(&login, certificate, name, lines));
-        let grants = self.taken(found);
+        let grants = file
+            .and_then(|pattern| self.by_principals_file(certificate, pattern))
+            .or_else(|| command.and_then(|line| self.by_principals_command(certificate, line)));
         if grants.is_none() {
             let reason = "Certificate does not contain an authorized principal";
             self.refusals.push(reason.to_owned());
@@ -156,11 +147,52 @@ impl Search<'_> {
         grants
     }
 
+    /// AuthorizedPrincipalsFile
+    fn by_principals_file(&mut self, certificate: &Certificate, pattern: &str) -> Option<Grants> {
+        let login = self.login;
+        let found = self
+            .in_file(pattern, &|name, lines| search_principals(&login, certificate, name, lines));
+        self.taken(found)
+    }
+
+    /// AuthorizedPrincipalsCommand
+    fn by_principals_command(&mut self, certificate: &Certificate, line: &str) -> Option<Grants> {
+        let command = KeyCommand {
+            keyword: "AuthorizedPrincipalsCommand",
+            line,
+            run_as: self.rules.authorized_principals_command_user.as_deref(),
+            user: &self.account.name,
+            tokens: &|token| certificate_token(token, certificate, self.account),
+        };
+        let found = command.output().and_then(|output| {
+            search_principals(&self.login, certificate, command.keyword, &mut &*output)
+                .map_err(|error| error.to_string())
+        });
+        self.taken(found)
+    }
+
+    /// AuthorizedKeysCommand
+    fn by_command(&mut self, key: &PublicKey) -> Option<Grants> {
+        let line = is_set(self.rules.authorized_keys_command.as_ref())?;
+        let command = KeyCommand {
+            keyword: "AuthorizedKeysCommand",
+            line,
+            run_as: self.rules.authorized_keys_command_user.as_deref(),
+            user: &self.account.name,
+            tokens: &|token| key_token(token, &key.encode(), self.account),
+        };
+        let found = command.output().and_then(|output| {
+            search(&self.login, key, command.keyword, &mut &*output)
+                .map_err(|error| error.to_string())
+        });
+        self.taken(found)
+    }
+
     /// AuthorizedKeysFile
     fn by_files(&mut self, key: &PublicKey) -> Option<Grants> {
         let login = self.login;
         let patterns = self.rules.authorized_keys_files.iter();
-        patterns.filter(|pattern| *pattern != "none").find_map(|pattern| {
+        patterns.filter_map(|pattern| is_set(Some(pattern))).find_map(|pattern| {
             let found = self.in_file(pattern, &|name, lines| search(&login, key, name, lines));
             self.taken(found)
         })
@@ -204,6 +236,34 @@ impl Search<'_> {
     }
 }
 
+/// A value other than `none`, which is how a default is taken back.
+fn is_set(value: Option<&String>) -> Option<&str> {
+    value.map(String::as_str).filter(|value| !value.eq_ignore_ascii_case("none"))
+}
+
+/// Tokens of AuthorizedKeysCommand.
+fn key_token(token: char, blob: &[u8], account: &Account) -> Option<String> {
+    match token {
+        'f' => Some(FingerprintHash::Sha256.of(blob)),
+        't' => key_type(blob).map(str::to_owned),
+        'k' => encode(blob).split_once(' ').map(|(_, base64)| base64.to_owned()),
+        _ => tokens::account_token(token, account),
+    }
+}
+
+/// Tokens of AuthorizedPrincipalsCommand: capitals are about the authority.
+fn certificate_token(token: char, certificate: &Certificate, account: &Account) -> Option<String> {
+    match token {
+        'i' => Some(String::from_utf8_lossy(&certificate.key_id).into_owned()),
+        's' => Some(certificate.serial.to_string()),
+        'F' | 'T' | 'K' => {
+            let authority = certificate.signature_key().encode();
+            key_token(token.to_ascii_lowercase(), &authority, account)
+        }
+        _ => key_token(token, certificate.blob(), account),
+    }
+}
+
 /// Opens a regular file; anything else might never give an answer.
 fn open_file(path: &Path) -> io::Result<Option<File>> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
@@ -217,3 +277,6 @@ fn open_file(path: &Path) -> io::Result<Option<File>> {
         false => Err(io::Error::other("not a regular file")),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -109,6 +109,7 @@ pub(super) fn is_name(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::host::testing::Scratch;
 
     #[test]
     fn only_plain_words_are_names() {
@@ -119,5 +120,36 @@ mod tests {
         for name in ["", ".", "..", ".ada", "-ada", "a/b", "a b", "a\0", "ä", &"a".repeat(65)] {
             assert_eq!(host.account(name).unwrap(), None, "{name:?}");
         }
+    }
+
+    #[test]
+    fn the_users_file_gives_groups_and_passwords_and_can_change_while_we_run() {
+        let scratch = Scratch::new("gateway");
+        let hash = crate::host::password::hash_password(b"secret");
+        let path = scratch.file("users", &format!("ada:{hash}:tunnelers\neve:!:\n"), 0o600);
+        let host = GatewayHost::new(Some(path)).unwrap();
+        let account = |name: &str| host.account(name).unwrap().unwrap();
+        let (ada, eve, other) = (account("ada"), account("eve"), account("other"));
+        assert_eq!(ada.groups, ["tunnelers"]);
+        assert_eq!((eve.groups.len(), other.groups.len()), (0, 0));
+        assert_eq!((host.admits(&ada), host.admits(&other)), (Ok(()), Ok(())));
+        let locked = "User eve not allowed because account is locked";
+        assert_eq!(host.admits(&eve), Err(locked.to_owned()));
+        assert!(host.check_password(Some(&ada), b"secret", false));
+        assert!(!host.check_password(Some(&eve), b"secret", false));
+        assert!(!host.check_password(Some(&other), b"secret", false));
+        scratch.file("users", "ada:*\n", 0o600);
+        assert!(!host.check_password(Some(&ada), b"secret", false));
+        // A file that is broken meanwhile knows nobody, rather than some.
+        scratch.file("users", "ada:*\nnonsense\n", 0o600);
+        assert!(host.account("ada").is_err() && host.admits(&ada).is_err());
+    }
+
+    #[test]
+    fn a_users_file_that_others_can_write_is_refused() {
+        let scratch = Scratch::new("gateway-writable");
+        let path = scratch.file("users", "ada:*\n", 0o666);
+        let error = GatewayHost::new(Some(path.clone())).unwrap_err().to_string();
+        assert_eq!(error, format!("UsersFile {}: can be written by others", path.display()));
     }
 }

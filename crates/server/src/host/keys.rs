@@ -171,3 +171,128 @@ pub(crate) fn generate_host_key(path: &Path) -> io::Result<()> {
     }
     written
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::testing::{Scratch, testdata};
+    use std::fs;
+    use std::os::unix::fs::MetadataExt;
+    use std::process::Command;
+
+    /// A private copy of a recorded key.
+    fn key(scratch: &Scratch, name: &str, mode: u32) -> PathBuf {
+        let text = fs::read_to_string(testdata(&format!("private/{name}.openssh"))).unwrap();
+        scratch.file(name, &text, mode)
+    }
+
+    fn names(ring: &HostKeyRing) -> Vec<&'static str> {
+        ring.algorithms().into_iter().map(KeyAlgorithm::name).collect()
+    }
+
+    #[test]
+    fn every_key_signs_under_each_of_its_algorithms() {
+        let scratch = Scratch::new("host-keys");
+        let files = ["rsa", "p256", "ed25519"].map(|name| key(&scratch, name, 0o600));
+        let certificate = testdata("certificate/host-cert.pub");
+        let (ring, complaints) = HostKeyRing::load(&files, &[certificate]);
+        assert_eq!(complaints, [""; 0]);
+        let expected = [
+            "rsa-sha2-512",
+            "rsa-sha2-256",
+            "ecdsa-sha2-nistp256",
+            "ssh-ed25519-cert-v01@openssh.com",
+            "ssh-ed25519",
+        ];
+        assert_eq!(names(&ring), expected);
+        for algorithm in ring.algorithms() {
+            let blob = ring.public_blob(algorithm).unwrap();
+            let signature = ring.sign(algorithm, b"hash").unwrap();
+            let public = PublicKey::decode(&blob).unwrap();
+            assert_eq!(public.verify(algorithm, b"hash", &signature), Ok(()), "{algorithm:?}");
+            assert_eq!(public.certificate().is_some(), algorithm.certified);
+        }
+        assert_eq!(ring.public_blobs().count(), 3);
+    }
+
+    #[test]
+    fn a_key_proves_itself_by_the_algorithm_that_was_agreed_on() {
+        let scratch = Scratch::new("prove");
+        let (ring, _) =
+            HostKeyRing::load(&[key(&scratch, "rsa", 0o600), key(&scratch, "p256", 0o600)], &[]);
+        for blob in ring.public_blobs() {
+            for rsa in [SignatureAlgorithm::RsaSha2_256, SignatureAlgorithm::RsaSha2_512] {
+                let public = PublicKey::decode(&blob).unwrap();
+                let algorithm = match public {
+                    PublicKey::Rsa(_) => rsa,
+                    _ => SignatureAlgorithm::EcdsaNistp256,
+                };
+                let signature = ring.prove(&blob, rsa, b"data").unwrap();
+                assert_eq!(public.verify(algorithm.plain(), b"data", &signature), Ok(()));
+            }
+        }
+        assert_eq!(ring.prove(b"no such key", SignatureAlgorithm::RsaSha2_512, b"data"), None);
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_said_and_the_rest_is() {
+        let scratch = Scratch::new("unusable");
+        let open = key(&scratch, "ed25519", 0o644);
+        let missing = scratch.path("missing");
+        let garbage = scratch.file("garbage", "no key", 0o600);
+        let good = key(&scratch, "p256", 0o600);
+        let files = [open.clone(), missing.clone(), garbage.clone(), good];
+        let certificates = [
+            testdata("certificate/host-cert.pub"),
+            testdata("certificate/user-cert.pub"),
+            testdata("private/p256.pub"),
+            missing.clone(),
+        ];
+        let (ring, complaints) = HostKeyRing::load(&files, &certificates);
+        assert_eq!(names(&ring), ["ecdsa-sha2-nistp256"]);
+        let shown = |path: &Path| path.display().to_string();
+        assert!(complaints[0].contains("WARNING: UNPROTECTED PRIVATE KEY FILE!"));
+        let last = format!("Unable to load host key \"{}\": bad permissions", shown(&open));
+        assert!(complaints[0].ends_with(&last), "{}", complaints[0]);
+        assert_eq!(
+            complaints[1..],
+            [
+                format!(
+                    "Unable to load host key \"{}\": No such file or directory",
+                    shown(&missing)
+                ),
+                format!("Unable to load host key \"{}\": invalid format", shown(&garbage)),
+                format!("No matching private key for certificate: {}", shown(&certificates[0])),
+                format!("Certificate file is not a certificate: {}", shown(&certificates[1])),
+                format!("Certificate file is not a certificate: {}", shown(&certificates[2])),
+                format!(
+                    "Could not load host certificate \"{}\": No such file or directory",
+                    shown(&missing)
+                ),
+            ]
+        );
+        assert!(HostKeyRing::load(&[missing], &[]).0.is_empty());
+    }
+
+    #[test]
+    fn a_new_host_key_is_private_and_never_overwrites_one() {
+        let scratch = Scratch::new("new-key");
+        let path = scratch.path("ssh_host_ed25519_key");
+        generate_host_key(&path).unwrap();
+        assert_eq!(path.metadata().unwrap().mode() & 0o777, 0o600);
+        let (ring, complaints) = HostKeyRing::load(std::slice::from_ref(&path), &[]);
+        assert_eq!((names(&ring), complaints), (vec!["ssh-ed25519"], vec![]));
+        let beside = PublicKeyLine::load(&scratch.path("ssh_host_ed25519_key.pub")).unwrap();
+        assert_eq!(ring.public_blobs().collect::<Vec<_>>(), [beside.blob]);
+        let before = fs::read(&path).unwrap();
+        assert_eq!(generate_host_key(&path).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read(&path).unwrap(), before);
+        match Command::new("ssh-keygen").arg("-yf").arg(&path).output() {
+            Ok(output) => {
+                let public = fs::read_to_string(scratch.path("ssh_host_ed25519_key.pub")).unwrap();
+                assert_eq!(String::from_utf8_lossy(&output.stdout), public);
+            }
+            Err(error) => eprintln!("SKIPPED: ssh-keygen cannot be run: {error}"),
+        }
+    }
+}

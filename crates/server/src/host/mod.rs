@@ -8,6 +8,7 @@
 
 mod authorized;
 mod clock;
+mod command;
 pub(crate) mod gateway;
 pub(crate) mod keys;
 pub(crate) mod password;
@@ -17,6 +18,8 @@ pub(crate) mod rules;
 mod shadow;
 mod sockets;
 pub(crate) mod system;
+#[cfg(test)]
+mod testing;
 pub(crate) mod tokens;
 pub(crate) mod user;
 mod users_file;

@@ -114,3 +114,53 @@ impl Host for UserHost {
         sockets::listen_tcp(None, address)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::testing::Scratch;
+
+    #[test]
+    fn whoever_runs_it_is_the_only_account() {
+        let host = UserHost::new(None).unwrap();
+        let me = host.account(&host.me.name).unwrap().unwrap();
+        assert_eq!(me.system.unwrap().uid, Uid::effective().as_raw());
+        let mut other = host.me.name.clone();
+        other.push('x');
+        for name in [other.as_str(), "", "no-such-user-here"] {
+            assert_eq!(host.account(name).unwrap(), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn there_is_no_password_but_that_of_the_users_file() {
+        let scratch = Scratch::new("own-password");
+        let host = UserHost::new(None).unwrap();
+        let me = host.account(&host.me.name).unwrap();
+        assert!(!host.check_password(me.as_ref(), b"secret", true));
+        let hash = crate::host::password::hash_password(b"secret");
+        let path = scratch.file("users", &format!("{}:{hash}\n", host.me.name), 0o600);
+        let host = UserHost::new(Some(path)).unwrap();
+        assert!(host.check_password(me.as_ref(), b"secret", false));
+        assert!(!host.check_password(me.as_ref(), b"Secret", false));
+        assert!(!host.check_password(None, b"secret", false));
+        let bad = scratch.file("bad", "ada\n", 0o600);
+        let error = UserHost::new(Some(bad.clone())).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("UsersFile {} line 1: ", bad.display())), "{error}");
+    }
+
+    #[test]
+    fn a_number_without_a_name_goes_by_the_environment() {
+        let variables = [("LOGNAME", "runner"), ("HOME", "/work")];
+        let variable = |wanted: &str| {
+            let found = variables.iter().find(|(name, _)| *name == wanted);
+            found.map(|(_, value)| (*value).to_owned())
+        };
+        let account = account_of_environment(&variable).unwrap();
+        let system = account.system.unwrap();
+        assert_eq!((account.name.as_str(), system.home.to_str()), ("runner", Some("/work")));
+        assert_eq!(system.shell.to_str(), Some("/bin/sh"));
+        let error = account_of_environment(&|_| None).unwrap_err().to_string();
+        assert_eq!(error, format!("No user exists for uid {}", Uid::effective()));
+    }
+}
