@@ -73,6 +73,8 @@ pub enum Socket {
     Unix(UnixStream),
     /// Two descriptors.
     Pair(Pair),
+    /// Not there yet: it is never ready, so what is to be written waits. [`Reactor::bring`](crate::Reactor::bring).
+    Awaited,
 }
 
 impl Socket {
@@ -92,6 +94,7 @@ impl Socket {
             Self::Tcp(stream) => registry.register(stream, token, both).map(|()| false),
             Self::Unix(stream) => registry.register(stream, token, both).map(|()| false),
             Self::Pair(pair) => register_pair(pair, registry, token),
+            Self::Awaited => Ok(false),
         }
     }
 
@@ -106,6 +109,7 @@ impl Socket {
                 }
                 registry.deregister(&mut SourceFd(&pair.input.as_raw_fd()))
             }
+            Self::Awaited => Ok(()),
         };
     }
 
@@ -119,6 +123,7 @@ impl Socket {
                 Err(rustix::io::Errno::IO) => Ok(0),
                 result => Ok(result?),
             },
+            Self::Awaited => Err(io::ErrorKind::WouldBlock.into()),
         }
     }
 
@@ -129,6 +134,7 @@ impl Socket {
             Self::Unix(stream) => stream.write_vectored(bufs),
             Self::Pair(Pair { output: Some(output), .. }) => Ok(rustix::io::writev(output, bufs)?),
             Self::Pair(_) => Err(io::ErrorKind::BrokenPipe.into()),
+            Self::Awaited => Err(io::ErrorKind::WouldBlock.into()),
         }
     }
 
@@ -141,6 +147,7 @@ impl Socket {
                 pair.output = None;
                 Ok(())
             }
+            Self::Awaited => Ok(()),
         }
     }
 

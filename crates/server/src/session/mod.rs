@@ -135,7 +135,7 @@ impl Sessions {
     ) {
         let id = (session, channel);
         match self.find(id) {
-            Some(found) if found.busy => found.wait_behind(want_reply, request),
+            Some(found) if found.busy => self.wait_behind(reactor, id, want_reply, request),
             Some(_) => self.serve(reactor, id, want_reply, request),
             None => answer(reactor, id, want_reply, false),
         }
@@ -183,6 +183,25 @@ fn answer(reactor: &mut Reactor, (session, channel): Id, want_reply: bool, succe
 
 /// Requests.
 impl Sessions {
+    /// Keeps a request until the system has answered.
+    fn wait_behind(
+        &mut self,
+        reactor: &mut Reactor,
+        id: Id,
+        want_reply: bool,
+        request: Request<'static>,
+    ) {
+        let starts =
+            matches!(request, Request::Shell | Request::Exec { .. } | Request::Subsystem { .. });
+        if starts {
+            // Adding what is not there yet asks nothing of the system: it does not fail.
+            let _ = self.await_input(reactor, id);
+        }
+        if let Some(found) = self.find(id) {
+            found.wait_behind(want_reply, request);
+        }
+    }
+
     fn serve(
         &mut self,
         reactor: &mut Reactor,
