@@ -141,21 +141,18 @@ impl Sessions {
         }
     }
 
-    /// The client closed a session channel: its terminal hangs up, its pipes are closed, and so is the channel.
+    /// The client closed a session channel: its pipes are closed, and so is the channel.
+    ///
+    /// Where the command has a terminal the system hangs up, SIGHUP to all that run on it, as this end is closed.
     pub(crate) fn closed(&mut self, reactor: &mut Reactor, session: Key, channel: Channel) {
         let id = (session, channel);
-        self.hang_up(id);
         let Some(found) = self.find(id).filter(|found| !found.closed) else { return };
         found.end(reactor, session);
         self.settle(id, SessionEnd::Closed);
     }
 
-    /// A connection is gone, and its streams with it.
+    /// A connection is gone, and its streams with it; its terminals hang up.
     pub(crate) fn gone(&mut self, session: Key) {
-        let Some(channels) = self.channels.get(&session) else { return };
-        for id in channels.iter().map(|found| (session, found.channel)).collect::<Vec<_>>() {
-            self.hang_up(id);
-        }
         for found in self.channels.remove(&session).unwrap_or_default() {
             for output in &found.outputs {
                 self.streams.remove(&output.stream);
@@ -317,12 +314,6 @@ impl Sessions {
         // A command that has ended meanwhile needs no signal.
         errands.run(&home, move || host.signal(&system, &leader, signal), |_, _, _| ());
         true
-    }
-
-    fn hang_up(&mut self, id: Id) {
-        if self.find(id).is_some_and(|found| found.terminal.is_some()) {
-            self.send_signal(id, Signal::HUP);
-        }
     }
 
     fn refused(&mut self, (session, channel): Id, reason: String) {
