@@ -52,6 +52,7 @@ pub(crate) struct Sessions {
     home: Postbox,
     /// The program that launches: this one.
     launcher: PathBuf,
+    file_limit: Option<u64>,
     channels: HashMap<Key, Vec<SessionChannel>>,
     streams: HashMap<Key, Id>,
     notices: VecDeque<Notice>,
@@ -67,10 +68,16 @@ impl Sessions {
             home,
             // What runs now, also where another version has taken its place on disk.
             launcher: PathBuf::from("/proc/self/exe"),
+            file_limit: None,
             channels: HashMap::new(),
             streams: HashMap::new(),
             notices: VecDeque::new(),
         }
+    }
+
+    /// Gives commands this soft limit of open files: the one there was before this program raised its own.
+    pub(crate) fn with_file_limit(self, files: Option<u64>) -> Self {
+        Self { file_limit: files, ..self }
     }
 
     /// A session channel was accepted.

@@ -76,10 +76,10 @@ impl Sessions {
         request: &Request<'_>,
     ) -> Result<(), String> {
         let (host, errands, home) = (self.host.clone(), self.errands.clone(), self.home.clone());
-        let launcher = self.launcher.clone();
+        let (launcher, files) = (self.launcher.clone(), self.file_limit);
         let found = self.find(id).ok_or("no such channel")?;
         let task = Task::new(request, &found.rules)?;
-        let plan = found.plan(&launcher, &task)?;
+        let plan = found.plan(&launcher, files, &task)?;
         let streams = match &found.terminal {
             Some(made) => terminal(made),
             None => pipes(),
@@ -220,7 +220,7 @@ impl SessionChannel {
         self.begun = std::time::Instant::now();
     }
 
-    fn plan(&self, launcher: &Path, task: &Task) -> Result<Plan, String> {
+    fn plan(&self, launcher: &Path, files: Option<u64>, task: &Task) -> Result<Plan, String> {
         let rules = &self.rules;
         let system = rules.system().ok_or("no sessions here")?;
         may_become(system)?;
@@ -230,6 +230,7 @@ impl SessionChannel {
             user_environment: rules.permit_user_environment.clone(),
             motd: rules.print_motd && terminal.is_some() && task.command.is_none(),
             user_rc: rules.user_rc,
+            files,
             ..Orders::new(system, task, terminal.is_some())
         };
         Ok(Plan {

@@ -588,6 +588,67 @@ fn what_the_login_proved_is_in_a_file_while_the_command_runs() {
     }
 }
 
+/// An account nobody uses, where this test may become somebody.
+fn nobody() -> Option<SystemAccount> {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("skipped: only root can become somebody");
+        return None;
+    }
+    let (home, shell) = ("/".into(), "/bin/sh".into());
+    Some(SystemAccount { uid: 65_534, gid: 65_534, gids: vec![65_534], home, shell })
+}
+
+fn rules_of(system: SystemAccount) -> SessionRules {
+    let mut rules = rules();
+    rules.account.system = Some(system);
+    rules
+}
+
+#[test]
+fn a_command_has_its_users_rights_and_hears_signals_sent_with_them() {
+    let Some(system) = nobody() else { return };
+    let mut scene = Scene::new(rules_of(system));
+    let channel = scene.exec("id -u; id -G; echo up; read line");
+    scene.until_out(channel, "65534\n65534\nup\n");
+    scene.ask(channel, &Request::Signal { name: "TERM".into() });
+    assert!(scene.whole(channel).contains(&exit_signal("TERM")));
+}
+
+#[test]
+fn a_signal_is_not_sent_with_the_servers_rights() {
+    let Some(system) = nobody() else { return };
+    let mut scene = Scene::new(rules_of(system));
+    let channel = scene.exec("echo up; read line; exit 3");
+    scene.until_out(channel, "up");
+    // As if the command had become somebody else meanwhile.
+    let mut other = rules().account.system.unwrap();
+    other.uid = 65_533;
+    let mut rules = (*scene.both.rules).clone();
+    rules.account.system = Some(other);
+    let id = (scene.both.server, scene.both.served[0]);
+    scene.both.worker.sessions.find(id).unwrap().rules = Arc::new(rules);
+    scene.ask(channel, &Request::Signal { name: "KILL".into() });
+    scene.run(|both| {
+        both.seen[&channel].iter().filter(|seen| **seen == Seen::Reply(true)).count() == 2
+    });
+    scene.send(channel, b"\n");
+    assert!(scene.whole(channel).contains(&status(3)));
+}
+
+#[test]
+fn who_the_server_cannot_become_has_no_commands() {
+    let own = rustix::process::geteuid();
+    if own.is_root() {
+        return eprintln!("skipped: root can become anybody");
+    }
+    let mut system = rules().account.system.unwrap();
+    system.uid = own.as_raw() + 1;
+    let mut scene = Scene::new(rules_of(system));
+    scene.exec("echo no");
+    let SessionEnd::Refused(reason) = scene.notice().end else { panic!() };
+    assert!(reason.contains("cannot become"), "{reason}");
+}
+
 mod with_a_terminal {
     use super::*;
 
@@ -637,6 +698,16 @@ mod with_a_terminal {
         scene.ask(channel, &Request::WindowChange(size(80, 24)));
         scene.send(channel, b"\n");
         assert_eq!(out(&scene.whole(channel)), "xterm\n50 132\n-echo\n-opost\n24 80\n");
+    }
+
+    #[test]
+    fn the_terminal_is_its_users_and_not_for_others_to_read() {
+        let Some(system) = nobody() else { return };
+        let mut scene = Scene::new(rules_of(system));
+        let channel =
+            on_terminal(&mut scene, "stat -c '%u %a' $SSH_TTY; test -w $SSH_TTY; echo $?");
+        let said = out(&scene.whole(channel));
+        assert!(matches!(said.as_str(), "65534 620\n0\n" | "65534 600\n0\n"), "{said}");
     }
 
     #[test]
