@@ -155,16 +155,27 @@ impl Sessions {
         let id = (session, channel);
         let Some(found) = self.find(id).filter(|found| !found.closed) else { return };
         found.end(reactor, session);
-        self.settle(id, SessionEnd::Closed);
+        self.settle(id);
     }
 
     /// A connection is gone, and its streams with it; its terminals hang up.
     pub(crate) fn gone(&mut self, session: Key) {
-        for found in self.channels.remove(&session).unwrap_or_default() {
-            for output in &found.outputs {
-                self.streams.remove(&output.stream);
+        let Some(channels) = self.channels.get_mut(&session) else { return };
+        let mut terminals = Vec::new();
+        for found in channels.iter_mut().filter(|found| !found.closed) {
+            (found.closed, found.otherwise) = (true, SessionEnd::ConnectionLost);
+            if found.terminal.is_some() {
+                terminals.extend(found.outputs.iter().map(|output| output.stream));
             }
-            self.notices.extend(found.last_notice(session, SessionEnd::ConnectionLost));
+        }
+        // What was sent in full is still written to a command's pipe, but a terminal hangs up at once.
+        self.home.post(move |_, reactor| {
+            for stream in terminals {
+                reactor.cut(stream);
+            }
+        });
+        for id in channels.iter().map(|found| (session, found.channel)).collect::<Vec<_>>() {
+            self.settle(id);
         }
     }
 
@@ -356,7 +367,7 @@ impl Sessions {
         }
         self.with_output(reactor, stream, |output| (output.ended, output.gone) = (true, true));
         self.streams.remove(&stream);
-        self.settle(id, SessionEnd::Closed);
+        self.settle(id);
     }
 
     fn with_output(
@@ -380,7 +391,7 @@ impl Sessions {
             reactor.drain(output.stream);
         }
         self.advance(reactor, id);
-        self.settle(id, SessionEnd::Closed);
+        self.settle(id);
     }
 
     /// Tells the client what can be told by now.
@@ -399,12 +410,12 @@ impl Sessions {
         }
         if over && found.exit_sent {
             found.end(reactor, session);
-            self.settle(id, SessionEnd::Closed);
+            self.settle(id);
         }
     }
 
     /// A closed channel whose streams are gone is forgotten, and told of.
-    fn settle(&mut self, (session, channel): Id, otherwise: SessionEnd) {
+    fn settle(&mut self, (session, channel): Id) {
         let Some(channels) = self.channels.get_mut(&session) else { return };
         let done = |found: &SessionChannel| {
             found.channel == channel
@@ -416,7 +427,7 @@ impl Sessions {
         if channels.is_empty() {
             self.channels.remove(&session);
         }
-        self.notices.extend(found.last_notice(session, otherwise));
+        self.notices.extend(found.last_notice(session));
     }
 }
 

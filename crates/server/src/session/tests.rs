@@ -435,6 +435,32 @@ fn a_connection_that_ends_tells_of_its_sessions_and_leaves_nothing() {
 }
 
 #[test]
+fn a_connection_that_ends_behind_its_input_lets_the_command_have_all_of_it() {
+    let mut scene = Scene::new(rules());
+    let path = std::env::temp_dir().join(format!("adit-input-{}", std::process::id()));
+    let pipe = path.display().to_string();
+    let channel = scene.exec(&format!("mkfifo {pipe}; echo up; read x < {pipe}; wc -c > {pipe}"));
+    scene.until_out(channel, "up");
+    let (client, server) = (scene.both.client, scene.both.server);
+    scene.send(channel, &[7; 200_000]);
+    scene.reactor.send_eof(client, channel);
+    scene.reactor.turn(&mut scene.both).unwrap();
+    scene.ask(channel, &Request::Signal { name: "NOSUCH".into() });
+    let refused = Seen::Reply(false);
+    scene.run(|both| both.seen[&channel].contains(&refused));
+    scene.reactor.close_session(server, "enough");
+    let reader = std::thread::spawn(move || {
+        std::fs::write(&path, "go\n").unwrap();
+        let counted = std::fs::read_to_string(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        counted
+    });
+    let notice = scene.notice();
+    assert_eq!((notice.end, notice.received), (SessionEnd::ConnectionLost, 200_000));
+    assert_eq!(reader.join().unwrap(), "200000\n");
+}
+
+#[test]
 fn requests_that_come_while_a_command_starts_are_served_in_their_order() {
     let mut scene =
         Scene::new(SessionRules { accept_env: vec!["A".into(), "B".into()], ..rules() });
@@ -783,6 +809,31 @@ mod with_a_terminal {
         let server = scene.both.server;
         scene.reactor.close_session(server, "enough");
         assert_eq!(scene.notice().end, SessionEnd::ConnectionLost);
+        let pid = rustix::process::Pid::from_raw(pid).unwrap();
+        while rustix::process::test_kill_process(pid).is_ok() {
+            std::thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn input_that_nobody_reads_does_not_keep_a_terminal_from_hanging_up() {
+        let mut scene = Scene::new(rules());
+        let channel = on_terminal(&mut scene, "stty raw; echo $$; exec sleep 1000");
+        scene.until_out(channel, "\n");
+        let pid: i32 = out(scene.seen(channel)).trim().parse().unwrap();
+        let (client, server) = (scene.both.client, scene.both.server);
+        scene.send(channel, &[7; 100_000]);
+        scene.reactor.send_eof(client, channel);
+        // The answer comes behind the input and its end.
+        scene.reactor.turn(&mut scene.both).unwrap();
+        scene.ask(channel, &Request::WindowChange(size(80, 24)));
+        scene.run(|both| {
+            both.seen[&channel].iter().filter(|seen| **seen == Seen::Reply(true)).count() == 3
+        });
+        scene.reactor.close_session(server, "enough");
+        let notice = scene.notice();
+        assert_eq!(notice.end, SessionEnd::ConnectionLost);
+        assert!(notice.received > 0 && notice.received < 100_000, "{notice:?}");
         let pid = rustix::process::Pid::from_raw(pid).unwrap();
         while rustix::process::test_kill_process(pid).is_ok() {
             std::thread::yield_now();
