@@ -84,6 +84,8 @@ pub enum Socket {
     Unix(UnixStream),
     /// Two descriptors.
     Pair(Pair),
+    /// Not there yet: it is never ready, so what is to be written waits. [`Reactor::bring`](crate::Reactor::bring).
+    Awaited,
 }
 
 impl Socket {
@@ -114,6 +116,7 @@ impl Socket {
             Self::Tcp(stream) => registry.register(stream, token, both).map(|()| false),
             Self::Unix(stream) => registry.register(stream, token, both).map(|()| false),
             Self::Pair(pair) => register_pair(pair, registry, token),
+            Self::Awaited => Ok(false),
         }
     }
 
@@ -128,6 +131,7 @@ impl Socket {
                 }
                 registry.deregister(&mut SourceFd(&pair.input.as_raw_fd()))
             }
+            Self::Awaited => Ok(()),
         };
     }
 
@@ -141,6 +145,7 @@ impl Socket {
                 Err(rustix::io::Errno::IO) => Ok(0),
                 result => Ok(result?),
             },
+            Self::Awaited => Err(io::ErrorKind::WouldBlock.into()),
         }
     }
 
@@ -151,6 +156,7 @@ impl Socket {
             Self::Unix(stream) => stream.write_vectored(bufs),
             Self::Pair(Pair { output: Some(output), .. }) => Ok(rustix::io::writev(output, bufs)?),
             Self::Pair(_) => Err(io::ErrorKind::BrokenPipe.into()),
+            Self::Awaited => Err(io::ErrorKind::WouldBlock.into()),
         }
     }
 
@@ -163,6 +169,7 @@ impl Socket {
                 pair.close_output();
                 Ok(())
             }
+            Self::Awaited => Ok(()),
         }
     }
 

@@ -58,6 +58,23 @@ impl Reactor {
         self.streams.get(stream).map(|state| state.active_at)
     }
 
+    /// Brings the socket of a stream that was taken in as [`Socket::Awaited`]: what waited for it is written.
+    ///
+    /// # Errors
+    /// When the system will not watch it; the stream goes on waiting.
+    pub fn bring(&mut self, stream: Key, mut socket: Socket) -> io::Result<()> {
+        let Some(state) = self.streams.get_mut(stream) else { return Ok(()) };
+        if socket.register(self.poll.registry(), stream.token(Kind::Stream))? {
+            state.ready = Readiness::ALWAYS;
+        }
+        if state.outbound == Outbound::Shut {
+            socket.shutdown_write()?;
+        }
+        state.socket = socket;
+        self.queue_fill(stream);
+        Ok(())
+    }
+
     /// The socket of a stream.
     pub fn socket(&self, stream: Key) -> Option<&Socket> {
         self.streams.get(stream).map(|stream| &stream.socket)

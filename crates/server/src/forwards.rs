@@ -13,7 +13,7 @@ use adit_forward::served::{Need, Notice, Place, Ticket};
 use adit_reactor::{Key, Listener, Reactor};
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 impl Worker {
     /// Does what the forwards cannot do, and logs what they did.
@@ -103,14 +103,17 @@ impl Worker {
         }
         // The last to answer has the place tried again.
         let outstanding = Arc::new(AtomicUsize::new(others.len()));
+        let given_up = Arc::new(AtomicBool::new(false));
         for (home, other) in others {
-            let (here, place, outstanding) =
-                (self.postbox.clone(), place.clone(), outstanding.clone());
+            let (here, place) = (self.postbox.clone(), place.clone());
+            let (outstanding, given_up) = (outstanding.clone(), given_up.clone());
             home.post(move |worker, reactor| {
-                worker.forwards.give_up(reactor, other, &place);
+                let forwards = worker.forwards.give_up(reactor, other, &place);
+                given_up.fetch_or(!forwards.is_empty(), Ordering::AcqRel);
                 worker.serve_forwards(reactor);
                 if outstanding.fetch_sub(1, Ordering::AcqRel) == 1 {
-                    here.post(move |worker, reactor| worker.taken_over(reactor, ticket, true));
+                    let given_up = given_up.load(Ordering::Acquire);
+                    here.post(move |worker, reactor| worker.taken_over(reactor, ticket, given_up));
                 }
             });
         }

@@ -96,6 +96,13 @@ fn a_login_shell_knows_that_it_is_one() {
 }
 
 #[test]
+fn the_limit_of_open_files_is_what_the_orders_say() {
+    let limit = |files: &str| said(&launch("ulimit -Sn", &[files], &[]));
+    assert_eq!(limit("files=77"), "77\n");
+    assert_eq!(limit("files=78"), "78\n");
+}
+
+#[test]
 fn a_home_that_is_not_there_is_told_and_the_root_directory_takes_its_place() {
     let output = launch("pwd", &["home=/no/such/home"], &[("1PATH", "/bin")]);
     assert_eq!(said(&output), "/\n");

@@ -77,6 +77,8 @@ pub(super) struct SessionChannel {
     pub(super) exit_sent: bool,
     /// Our CLOSE is sent; what is left is for the log.
     pub(super) closed: bool,
+    /// How it ended, if its command did not.
+    pub(super) otherwise: SessionEnd,
     pub(super) counts: Counts,
     pub(super) begun: Instant,
 }
@@ -97,6 +99,7 @@ impl SessionChannel {
             eof_sent: false,
             exit_sent: false,
             closed: false,
+            otherwise: SessionEnd::Closed,
             counts: Counts::default(),
             begun: Instant::now(),
         }
@@ -142,11 +145,11 @@ impl SessionChannel {
     }
 
     /// Its last notice. A channel nothing was asked of has none.
-    pub(super) fn last_notice(&self, session: Key, otherwise: SessionEnd) -> Option<Notice> {
+    pub(super) fn last_notice(&self, session: Key) -> Option<Notice> {
         self.task.as_ref()?;
         let end = match self.stage {
             Stage::Exited(exit) => SessionEnd::Exit(exit),
-            _ => otherwise,
+            _ => self.otherwise.clone(),
         };
         Some(self.notice(session, end))
     }

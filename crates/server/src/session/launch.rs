@@ -12,7 +12,7 @@ use super::jail;
 use super::plan::{BEFORE, BEHIND, Identity, Orders};
 use rustix::fs::Mode;
 use rustix::io::Errno;
-use rustix::process::{Gid, Uid};
+use rustix::process::{Gid, Resource, Rlimit, Uid};
 use std::ffi::{OsStr, OsString};
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -59,6 +59,7 @@ fn launch(arguments: impl Iterator<Item = OsString>) -> Result<Never, Failure> {
     default_signals();
     let mask = rustix::process::umask(Mode::from_raw_mode(0o077));
     rustix::process::umask(mask | Mode::from_raw_mode(0o022));
+    limit_files(&orders);
     check_nologin(&orders)?;
     rustix::process::chdir("/").map_err(|error| Failure::new("/", error))?;
     if let Some(directory) = &orders.chroot {
@@ -111,6 +112,16 @@ fn default_signals() {
 fn ignored_signals(status: &str) -> Option<u64> {
     let set = status.lines().find_map(|line| line.strip_prefix("SigIgn:"))?;
     u64::from_str_radix(set.trim(), 16).ok()
+}
+
+/// A server of many connections raises its limit; programs that use select(2) do not live well with that.
+fn limit_files(orders: &Orders) {
+    if orders.files.is_some() {
+        let limit = rustix::process::getrlimit(Resource::Nofile);
+        let limit = Rlimit { current: orders.files, ..limit };
+        // More than the hard limit cannot be had, and then what there is stays.
+        let _ = rustix::process::setrlimit(Resource::Nofile, limit);
+    }
 }
 
 /// Whoever is not root stays out while /etc/nologin is there, and reads why.

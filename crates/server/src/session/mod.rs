@@ -52,6 +52,7 @@ pub(crate) struct Sessions {
     home: Postbox,
     /// The program that launches: this one.
     launcher: PathBuf,
+    file_limit: Option<u64>,
     channels: HashMap<Key, Vec<SessionChannel>>,
     streams: HashMap<Key, Id>,
     notices: VecDeque<Notice>,
@@ -67,10 +68,16 @@ impl Sessions {
             home,
             // What runs now, also where another version has taken its place on disk.
             launcher: PathBuf::from("/proc/self/exe"),
+            file_limit: None,
             channels: HashMap::new(),
             streams: HashMap::new(),
             notices: VecDeque::new(),
         }
+    }
+
+    /// Gives commands this soft limit of open files: the one there was before this program raised its own.
+    pub(crate) fn with_file_limit(self, files: Option<u64>) -> Self {
+        Self { file_limit: files, ..self }
     }
 
     /// A session channel was accepted.
@@ -135,32 +142,40 @@ impl Sessions {
     ) {
         let id = (session, channel);
         match self.find(id) {
-            Some(found) if found.busy => found.wait_behind(want_reply, request),
+            Some(found) if found.busy => self.wait_behind(reactor, id, want_reply, request),
             Some(_) => self.serve(reactor, id, want_reply, request),
             None => answer(reactor, id, want_reply, false),
         }
     }
 
-    /// The client closed a session channel: its terminal hangs up, its pipes are closed, and so is the channel.
+    /// The client closed a session channel: its pipes are closed, and so is the channel.
+    ///
+    /// Where the command has a terminal the system hangs up, SIGHUP to all that run on it, as this end is closed.
     pub(crate) fn closed(&mut self, reactor: &mut Reactor, session: Key, channel: Channel) {
         let id = (session, channel);
-        self.hang_up(id);
         let Some(found) = self.find(id).filter(|found| !found.closed) else { return };
         found.end(reactor, session);
-        self.settle(id, SessionEnd::Closed);
+        self.settle(id);
     }
 
-    /// A connection is gone, and its streams with it.
+    /// A connection is gone, and its streams with it; its terminals hang up.
     pub(crate) fn gone(&mut self, session: Key) {
-        let Some(channels) = self.channels.get(&session) else { return };
-        for id in channels.iter().map(|found| (session, found.channel)).collect::<Vec<_>>() {
-            self.hang_up(id);
-        }
-        for found in self.channels.remove(&session).unwrap_or_default() {
-            for output in &found.outputs {
-                self.streams.remove(&output.stream);
+        let Some(channels) = self.channels.get_mut(&session) else { return };
+        let mut terminals = Vec::new();
+        for found in channels.iter_mut().filter(|found| !found.closed) {
+            (found.closed, found.otherwise) = (true, SessionEnd::ConnectionLost);
+            if found.terminal.is_some() {
+                terminals.extend(found.outputs.iter().map(|output| output.stream));
             }
-            self.notices.extend(found.last_notice(session, SessionEnd::ConnectionLost));
+        }
+        // What was sent in full is still written to a command's pipe, but a terminal hangs up at once.
+        self.home.post(move |_, reactor| {
+            for stream in terminals {
+                reactor.cut(stream);
+            }
+        });
+        for id in channels.iter().map(|found| (session, found.channel)).collect::<Vec<_>>() {
+            self.settle(id);
         }
     }
 
@@ -183,6 +198,25 @@ fn answer(reactor: &mut Reactor, (session, channel): Id, want_reply: bool, succe
 
 /// Requests.
 impl Sessions {
+    /// Keeps a request until the system has answered.
+    fn wait_behind(
+        &mut self,
+        reactor: &mut Reactor,
+        id: Id,
+        want_reply: bool,
+        request: Request<'static>,
+    ) {
+        let starts =
+            matches!(request, Request::Shell | Request::Exec { .. } | Request::Subsystem { .. });
+        if starts {
+            // Adding what is not there yet asks nothing of the system: it does not fail.
+            let _ = self.await_input(reactor, id);
+        }
+        if let Some(found) = self.find(id) {
+            found.wait_behind(want_reply, request);
+        }
+    }
+
     fn serve(
         &mut self,
         reactor: &mut Reactor,
@@ -300,12 +334,6 @@ impl Sessions {
         true
     }
 
-    fn hang_up(&mut self, id: Id) {
-        if self.find(id).is_some_and(|found| found.terminal.is_some()) {
-            self.send_signal(id, Signal::HUP);
-        }
-    }
-
     fn refused(&mut self, (session, channel): Id, reason: String) {
         if let Some(found) = self.find((session, channel)) {
             let notice = found.notice(session, SessionEnd::Refused(notice::printable(&reason)));
@@ -339,7 +367,7 @@ impl Sessions {
         }
         self.with_output(reactor, stream, |output| (output.ended, output.gone) = (true, true));
         self.streams.remove(&stream);
-        self.settle(id, SessionEnd::Closed);
+        self.settle(id);
     }
 
     fn with_output(
@@ -363,7 +391,7 @@ impl Sessions {
             reactor.drain(output.stream);
         }
         self.advance(reactor, id);
-        self.settle(id, SessionEnd::Closed);
+        self.settle(id);
     }
 
     /// Tells the client what can be told by now.
@@ -382,12 +410,12 @@ impl Sessions {
         }
         if over && found.exit_sent {
             found.end(reactor, session);
-            self.settle(id, SessionEnd::Closed);
+            self.settle(id);
         }
     }
 
     /// A closed channel whose streams are gone is forgotten, and told of.
-    fn settle(&mut self, (session, channel): Id, otherwise: SessionEnd) {
+    fn settle(&mut self, (session, channel): Id) {
         let Some(channels) = self.channels.get_mut(&session) else { return };
         let done = |found: &SessionChannel| {
             found.channel == channel
@@ -399,7 +427,7 @@ impl Sessions {
         if channels.is_empty() {
             self.channels.remove(&session);
         }
-        self.notices.extend(found.last_notice(session, otherwise));
+        self.notices.extend(found.last_notice(session));
     }
 }
 

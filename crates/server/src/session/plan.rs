@@ -13,6 +13,7 @@ use crate::host::SystemAccount;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 /// The argument that makes the program a launcher.
 pub(crate) const LAUNCH: &str = "--launch";
@@ -56,6 +57,8 @@ pub(crate) struct Orders {
     pub(crate) rc: bool,
     /// ~/.ssh/rc may be the user's own.
     pub(crate) user_rc: bool,
+    /// How many files it may have open, unless told so by the system already.
+    pub(crate) files: Option<u64>,
     /// The command; none for a login shell.
     pub(crate) command: Option<OsString>,
 }
@@ -111,6 +114,9 @@ impl Orders {
         for pattern in &self.user_environment {
             say("user-environment", pattern.as_ref());
         }
+        if let Some(files) = self.files {
+            say("files", files.to_string().as_ref());
+        }
         for (name, flag) in self.flags() {
             if flag {
                 say(name, OsStr::new("yes"));
@@ -160,6 +166,7 @@ impl Orders {
             b"shell" => self.shell = value.into(),
             b"chroot" => self.chroot = Some(value.into()),
             b"user-environment" => self.user_environment.push(value.to_str()?.to_owned()),
+            b"files" => self.files = Some(number(value)?),
             b"terminal" => self.terminal = true,
             b"motd" => self.motd = true,
             b"rc" => self.rc = true,
@@ -171,7 +178,7 @@ impl Orders {
     }
 }
 
-fn number(value: &OsStr) -> Option<u32> {
+fn number<T: FromStr>(value: &OsStr) -> Option<T> {
     value.to_str()?.parse().ok()
 }
 
@@ -208,6 +215,7 @@ mod tests {
             motd: true,
             rc: true,
             user_rc: true,
+            files: Some(1024),
             command: Some(OsString::from_vec(b"echo \xff=".to_vec())),
         };
         assert_eq!(Orders::decode(orders.encode().into_iter()).unwrap(), orders);

@@ -58,8 +58,12 @@ impl Sessions {
         want_reply: bool,
         request: &Request<'_>,
     ) {
+        if self.find(id).is_some_and(|found| !matches!(found.stage, Stage::Larval)) {
+            return answer(reactor, id, want_reply, false);
+        }
         if let Err(reason) = self.try_to_start(reactor, id, want_reply, request) {
             self.refused(id, reason);
+            self.drop_streams(reactor, id);
             answer(reactor, id, want_reply, false);
         }
     }
@@ -72,13 +76,10 @@ impl Sessions {
         request: &Request<'_>,
     ) -> Result<(), String> {
         let (host, errands, home) = (self.host.clone(), self.errands.clone(), self.home.clone());
-        let launcher = self.launcher.clone();
+        let (launcher, files) = (self.launcher.clone(), self.file_limit);
         let found = self.find(id).ok_or("no such channel")?;
-        if !matches!(found.stage, Stage::Larval) {
-            return Err(format!("{}: something runs already", request.request_type()));
-        }
         let task = Task::new(request, &found.rules)?;
-        let plan = found.plan(&launcher, &task)?;
+        let plan = found.plan(&launcher, files, &task)?;
         let streams = match &found.terminal {
             Some(made) => terminal(made),
             None => pipes(),
@@ -108,24 +109,44 @@ impl Sessions {
         errors: Option<Pair>,
     ) -> Result<(Key, Option<Key>), String> {
         let words = |error: io::Error| error.to_string();
-        let main = reactor.add_socket(Socket::Pair(main)).map_err(words)?;
+        self.await_input(reactor, id).map_err(words)?;
+        let main_key =
+            self.find(id).and_then(|found| found.outputs.first()).map(|main| main.stream);
+        let main_key = main_key.ok_or("no such channel")?;
+        reactor.bring(main_key, Socket::Pair(main)).map_err(words)?;
         let errors = errors.map(|pair| reactor.add_socket(Socket::Pair(pair))).transpose();
-        let errors = errors.map_err(|error| {
-            reactor.cut(main);
-            words(error)
-        })?;
+        let errors = errors.map_err(words)?;
+        if let (Some(found), Some(errors)) = (self.find(id), errors) {
+            found.outputs.push(Output::new(errors));
+            self.streams.insert(errors, id);
+        }
+        Ok((main_key, errors))
+    }
+
+    /// Something is to be started: what the client sends from here on waits for it, and no longer than its window.
+    pub(super) fn await_input(&mut self, reactor: &mut Reactor, id: Id) -> io::Result<()> {
         let (session, channel) = id;
+        let Some(found) = self.find(id).filter(|found| found.outputs.is_empty()) else {
+            return Ok(());
+        };
+        let main = reactor.add_socket(Socket::Awaited)?;
         reactor.attach(main, session, channel);
         reactor.hold(main);
-        let all = [Some(main), errors].into_iter().flatten();
-        self.streams.extend(all.clone().map(|stream| (stream, id)));
-        if let Some(found) = self.find(id) {
-            found.outputs = all.map(Output::new).collect();
-            if found.eof_came {
-                reactor.end_of_input(main);
-            }
+        if found.eof_came {
+            reactor.end_of_input(main);
         }
-        Ok((main, errors))
+        found.outputs.push(Output::new(main));
+        self.streams.insert(main, id);
+        Ok(())
+    }
+
+    /// Nothing was started after all: the channel is what it was before, but for what the client sent meanwhile.
+    fn drop_streams(&mut self, reactor: &mut Reactor, id: Id) {
+        let Some(found) = self.find(id) else { return };
+        for output in std::mem::take(&mut found.outputs) {
+            self.streams.remove(&output.stream);
+            reactor.cut(output.stream);
+        }
     }
 
     fn started(&mut self, reactor: &mut Reactor, id: Id, want_reply: bool, started: Started) {
@@ -154,12 +175,8 @@ impl Sessions {
         let Some(found) = self.find(id).filter(|found| !found.closed) else { return };
         found.busy = false;
         found.stage = Stage::Larval;
-        let outputs = std::mem::take(&mut found.outputs);
         found.task = None;
-        for output in outputs {
-            self.streams.remove(&output.stream);
-            reactor.cut(output.stream);
-        }
+        self.drop_streams(reactor, id);
         answer(reactor, id, want_reply, false);
         self.serve_waiting(reactor, id);
     }
@@ -203,7 +220,7 @@ impl SessionChannel {
         self.begun = std::time::Instant::now();
     }
 
-    fn plan(&self, launcher: &Path, task: &Task) -> Result<Plan, String> {
+    fn plan(&self, launcher: &Path, files: Option<u64>, task: &Task) -> Result<Plan, String> {
         let rules = &self.rules;
         let system = rules.system().ok_or("no sessions here")?;
         may_become(system)?;
@@ -213,6 +230,7 @@ impl SessionChannel {
             user_environment: rules.permit_user_environment.clone(),
             motd: rules.print_motd && terminal.is_some() && task.command.is_none(),
             user_rc: rules.user_rc,
+            files,
             ..Orders::new(system, task, terminal.is_some())
         };
         Ok(Plan {

@@ -435,6 +435,32 @@ fn a_connection_that_ends_tells_of_its_sessions_and_leaves_nothing() {
 }
 
 #[test]
+fn a_connection_that_ends_behind_its_input_lets_the_command_have_all_of_it() {
+    let mut scene = Scene::new(rules());
+    let path = std::env::temp_dir().join(format!("adit-input-{}", std::process::id()));
+    let pipe = path.display().to_string();
+    let channel = scene.exec(&format!("mkfifo {pipe}; echo up; read x < {pipe}; wc -c > {pipe}"));
+    scene.until_out(channel, "up");
+    let (client, server) = (scene.both.client, scene.both.server);
+    scene.send(channel, &[7; 200_000]);
+    scene.reactor.send_eof(client, channel);
+    scene.reactor.turn(&mut scene.both).unwrap();
+    scene.ask(channel, &Request::Signal { name: "NOSUCH".into() });
+    let refused = Seen::Reply(false);
+    scene.run(|both| both.seen[&channel].contains(&refused));
+    scene.reactor.close_session(server, "enough");
+    let reader = std::thread::spawn(move || {
+        std::fs::write(&path, "go\n").unwrap();
+        let counted = std::fs::read_to_string(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        counted
+    });
+    let notice = scene.notice();
+    assert_eq!((notice.end, notice.received), (SessionEnd::ConnectionLost, 200_000));
+    assert_eq!(reader.join().unwrap(), "200000\n");
+}
+
+#[test]
 fn requests_that_come_while_a_command_starts_are_served_in_their_order() {
     let mut scene =
         Scene::new(SessionRules { accept_env: vec!["A".into(), "B".into()], ..rules() });
@@ -588,6 +614,67 @@ fn what_the_login_proved_is_in_a_file_while_the_command_runs() {
     }
 }
 
+/// An account nobody uses, where this test may become somebody.
+fn nobody() -> Option<SystemAccount> {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("skipped: only root can become somebody");
+        return None;
+    }
+    let (home, shell) = ("/".into(), "/bin/sh".into());
+    Some(SystemAccount { uid: 65_534, gid: 65_534, gids: vec![65_534], home, shell })
+}
+
+fn rules_of(system: SystemAccount) -> SessionRules {
+    let mut rules = rules();
+    rules.account.system = Some(system);
+    rules
+}
+
+#[test]
+fn a_command_has_its_users_rights_and_hears_signals_sent_with_them() {
+    let Some(system) = nobody() else { return };
+    let mut scene = Scene::new(rules_of(system));
+    let channel = scene.exec("id -u; id -G; echo up; read line");
+    scene.until_out(channel, "65534\n65534\nup\n");
+    scene.ask(channel, &Request::Signal { name: "TERM".into() });
+    assert!(scene.whole(channel).contains(&exit_signal("TERM")));
+}
+
+#[test]
+fn a_signal_is_not_sent_with_the_servers_rights() {
+    let Some(system) = nobody() else { return };
+    let mut scene = Scene::new(rules_of(system));
+    let channel = scene.exec("echo up; read line; exit 3");
+    scene.until_out(channel, "up");
+    // As if the command had become somebody else meanwhile.
+    let mut other = rules().account.system.unwrap();
+    other.uid = 65_533;
+    let mut rules = (*scene.both.rules).clone();
+    rules.account.system = Some(other);
+    let id = (scene.both.server, scene.both.served[0]);
+    scene.both.worker.sessions.find(id).unwrap().rules = Arc::new(rules);
+    scene.ask(channel, &Request::Signal { name: "KILL".into() });
+    scene.run(|both| {
+        both.seen[&channel].iter().filter(|seen| **seen == Seen::Reply(true)).count() == 2
+    });
+    scene.send(channel, b"\n");
+    assert!(scene.whole(channel).contains(&status(3)));
+}
+
+#[test]
+fn who_the_server_cannot_become_has_no_commands() {
+    let own = rustix::process::geteuid();
+    if own.is_root() {
+        return eprintln!("skipped: root can become anybody");
+    }
+    let mut system = rules().account.system.unwrap();
+    system.uid = own.as_raw() + 1;
+    let mut scene = Scene::new(rules_of(system));
+    scene.exec("echo no");
+    let SessionEnd::Refused(reason) = scene.notice().end else { panic!() };
+    assert!(reason.contains("cannot become"), "{reason}");
+}
+
 mod with_a_terminal {
     use super::*;
 
@@ -631,12 +718,22 @@ mod with_a_terminal {
         let mut scene = Scene::new(rules());
         let channel = on_terminal(
             &mut scene,
-            "[ \"$(tty)\" = $SSH_TTY ] && echo $TERM; stty size; stty -a | grep -o -e -echo -e -opost; read x </dev/tty; stty size",
+            "[ \"$(tty)\" = $SSH_TTY ] && echo $TERM; stty size; stty -a | tr ' ' '\\n' | grep -x -e -echo -e -opost | sort; read x </dev/tty; stty size",
         );
-        scene.until_out(channel, "50 132\n-opost\n-echo\n");
+        scene.until_out(channel, "50 132\n-echo\n-opost\n");
         scene.ask(channel, &Request::WindowChange(size(80, 24)));
         scene.send(channel, b"\n");
-        assert_eq!(out(&scene.whole(channel)), "xterm\n50 132\n-opost\n-echo\n24 80\n");
+        assert_eq!(out(&scene.whole(channel)), "xterm\n50 132\n-echo\n-opost\n24 80\n");
+    }
+
+    #[test]
+    fn the_terminal_is_its_users_and_not_for_others_to_read() {
+        let Some(system) = nobody() else { return };
+        let mut scene = Scene::new(rules_of(system));
+        let channel =
+            on_terminal(&mut scene, "stat -c '%u %a' $SSH_TTY; test -w $SSH_TTY; echo $?");
+        let said = out(&scene.whole(channel));
+        assert!(matches!(said.as_str(), "65534 620\n0\n" | "65534 600\n0\n"), "{said}");
     }
 
     #[test]
@@ -712,6 +809,31 @@ mod with_a_terminal {
         let server = scene.both.server;
         scene.reactor.close_session(server, "enough");
         assert_eq!(scene.notice().end, SessionEnd::ConnectionLost);
+        let pid = rustix::process::Pid::from_raw(pid).unwrap();
+        while rustix::process::test_kill_process(pid).is_ok() {
+            std::thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn input_that_nobody_reads_does_not_keep_a_terminal_from_hanging_up() {
+        let mut scene = Scene::new(rules());
+        let channel = on_terminal(&mut scene, "stty raw; echo $$; exec sleep 1000");
+        scene.until_out(channel, "\n");
+        let pid: i32 = out(scene.seen(channel)).trim().parse().unwrap();
+        let (client, server) = (scene.both.client, scene.both.server);
+        scene.send(channel, &[7; 100_000]);
+        scene.reactor.send_eof(client, channel);
+        // The answer comes behind the input and its end.
+        scene.reactor.turn(&mut scene.both).unwrap();
+        scene.ask(channel, &Request::WindowChange(size(80, 24)));
+        scene.run(|both| {
+            both.seen[&channel].iter().filter(|seen| **seen == Seen::Reply(true)).count() == 3
+        });
+        scene.reactor.close_session(server, "enough");
+        let notice = scene.notice();
+        assert_eq!(notice.end, SessionEnd::ConnectionLost);
+        assert!(notice.received > 0 && notice.received < 100_000, "{notice:?}");
         let pid = rustix::process::Pid::from_raw(pid).unwrap();
         while rustix::process::test_kill_process(pid).is_ok() {
             std::thread::yield_now();
