@@ -57,6 +57,8 @@ pub(crate) enum Action {
     Version,
     /// `--help`
     Help,
+    /// `--hash-password`: hash a line of standard input for a UsersFile.
+    HashPassword,
     /// `--init`: prepare this folder.
     Init(PathBuf),
 }
@@ -224,7 +226,10 @@ pub(crate) fn usage() -> String {
             lines[last] = format!("{} {word}", lines[last]);
         }
     }
-    lines.push("       aditd --init folder [-p port]\n       aditd --help\n".into());
+    lines.push(
+        "       aditd --init folder [-p port]\n       aditd --hash-password\n       aditd --help\n"
+            .into(),
+    );
     lines.join("\n")
 }
 
@@ -235,8 +240,9 @@ pub(crate) fn help() -> String {
         let option = format!("-{} {}", row.letter, row.argument);
         format!("  {option:<19} {}\n", row.help)
     });
-    let init = "  --init folder       make keys, a configuration and a first user for a gateway\n";
-    format!("{}\n{}{init}", usage(), lines.collect::<String>())
+    let long = "  --init folder       make keys, a configuration and a first user for a gateway\n  \
+                --hash-password     hash a line of standard input for a UsersFile\n";
+    format!("{}\n{}{long}", usage(), lines.collect::<String>())
 }
 
 /// Width at which the usage is broken.
@@ -305,6 +311,7 @@ impl Args {
         };
         self.action = match name {
             "help" if value.is_none() => Action::Help,
+            "hash-password" if value.is_none() => Action::HashPassword,
             "init" => match value.or_else(|| words.next()).filter(|folder| !folder.is_empty()) {
                 Some(folder) => Action::Init(folder.into()),
                 None => return Err(ArgError::with_usage("option requires an argument -- init")),

@@ -5,6 +5,7 @@
 //! Proved by: the interop tests.
 
 use crate::limits::Ticket;
+use crate::log::Log;
 use crate::login::Login;
 use crate::policy::Permissions;
 use crate::settings::Settings;
@@ -27,6 +28,8 @@ pub(crate) struct Connection {
     pub(crate) unused_since: Option<Millis>,
     /// Why this side ends it, where that is a fault of the client's.
     pub(crate) fault: Option<Fault>,
+    /// At the level of its Match blocks.
+    pub(crate) log: Log,
     /// The last words, of whoever had them.
     pub(crate) goodbye: String,
 }

@@ -99,27 +99,31 @@ impl Worker {
             .map(|member| self.shared.owners().others(&place, &member.identity))
             .unwrap_or_default();
         if others.is_empty() {
-            return self.taken_over(reactor, ticket, false);
+            return self.retry(reactor, ticket, false);
         }
         // The last to answer has the place tried again.
         let outstanding = Arc::new(AtomicUsize::new(others.len()));
         let given_up = Arc::new(AtomicBool::new(false));
-        for (home, other) in others {
+        for Owner { home, session: other, number, .. } in others {
             let (here, place) = (self.postbox.clone(), place.clone());
             let (outstanding, given_up) = (outstanding.clone(), given_up.clone());
             home.post(move |worker, reactor| {
                 let forwards = worker.forwards.give_up(reactor, other, &place);
                 given_up.fetch_or(!forwards.is_empty(), Ordering::AcqRel);
                 worker.serve_forwards(reactor);
-                if outstanding.fetch_sub(1, Ordering::AcqRel) == 1 {
-                    let given_up = given_up.load(Ordering::Acquire);
-                    here.post(move |worker, reactor| worker.taken_over(reactor, ticket, given_up));
-                }
+                let last = outstanding.fetch_sub(1, Ordering::AcqRel) == 1;
+                here.post(move |worker, reactor| {
+                    worker.log_taken_over(session, &forwards, number);
+                    if last {
+                        worker.retry(reactor, ticket, given_up.load(Ordering::Acquire));
+                    }
+                });
             });
         }
     }
 
-    fn taken_over(&mut self, reactor: &mut Reactor, ticket: Ticket, given_up: bool) {
+    /// Tries a place again that somebody may have given up.
+    fn retry(&mut self, reactor: &mut Reactor, ticket: Ticket, given_up: bool) {
         self.forwards.retry(reactor, ticket, given_up);
         self.serve_forwards(reactor);
     }
@@ -128,10 +132,15 @@ impl Worker {
     fn note_owner(&self, notice: &Notice) {
         match notice {
             Notice::Listening { session, forward, .. } => {
-                let member = self.connections.get(session).and_then(Connection::member);
-                if let Some(member) = member {
-                    let (identity, home) = (member.identity.clone(), self.postbox.clone());
-                    self.shared.owners().add(forward, Owner { identity, home, session: *session });
+                let Some(connection) = self.connections.get(session) else { return };
+                if let Some(member) = connection.member() {
+                    let owner = Owner {
+                        identity: member.identity.clone(),
+                        home: self.postbox.clone(),
+                        session: *session,
+                        number: connection.number,
+                    };
+                    self.shared.owners().add(forward, owner);
                 }
             }
             Notice::Unlistened { session, forward, .. } => {

@@ -190,7 +190,7 @@ impl Front {
             Err(refusal) => {
                 // It is closed in any case; whether it hears why is its luck.
                 let _ = socket.say(refusal.to_client().as_bytes());
-                let peer = Peer { connection: 0, remote: ends.remote, local: ends.local };
+                let peer = Peer::new(0, ends.remote, ends.local);
                 self.log_refused(&refusal, peer);
             }
         }

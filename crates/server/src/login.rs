@@ -4,7 +4,7 @@
 //! Errors: none; what cannot be found out is a refusal.   Allocates: one login's worth, gone with its end.
 //! Proved by: `tests` below, interop `server`.
 
-use crate::connection::{Connection, Ends, Phase};
+use crate::connection::{Connection, Ends, Fault, Phase};
 use crate::host::root_login::root_may_log_in;
 use crate::host::{Account, Host, KeyRules, KeyVerdict, Origin, ShownKey};
 use crate::policy::Permissions;
@@ -22,6 +22,9 @@ use std::sync::Arc;
 
 /// Failures are told after at least this long, whatever made them: how long a check took must not tell what was wrong.
 const LEAST_DELAY: Millis = 6;
+
+/// What is said of a key that would do if it were not root's.
+const ROOT_REFUSED: &str = "PermitRootLogin does not let root in this way";
 
 /// Somebody who wants to be let in.
 pub(crate) struct Login {
@@ -45,10 +48,19 @@ pub(crate) struct Login {
 pub(crate) struct Who {
     account: Option<Account>,
     /// Why there is none, for the log.
-    why: Option<String>,
+    why: Option<NotIn>,
     origin: Origin,
     options: Arc<ServerOptions>,
     banner: Option<Vec<u8>>,
+}
+
+/// Why somebody may not log in, whatever they prove.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum NotIn {
+    /// Nobody has the name.
+    Unknown,
+    /// The rules, or the account, for this reason.
+    Refused(String),
 }
 
 impl Login {
@@ -106,7 +118,7 @@ impl Worker {
         asked_at: Millis,
     ) {
         let Some(connection) = self.connections.get_mut(&key) else { return };
-        let policy = policy(&who);
+        let (policy, options) = (policy(&who), who.options.clone());
         connection.phase = Phase::Login(Box::new(Login {
             user,
             account: who.account.map(Arc::new),
@@ -119,8 +131,15 @@ impl Worker {
             refusal: None,
             failures: 0,
         }));
+        let level = options.log_level;
+        if level != connection.settings.global.log_level {
+            connection.log = self.shared.log.with_level(level);
+        }
         if let Some(why) = who.why {
             self.log_invalid_user(key, &why);
+        }
+        if options.refuse_connection {
+            return self.dismiss_one(reactor, key, Fault::Refused, "connections are refused");
         }
         reactor.answer_login(key, |server| server.policy(policy));
     }
@@ -161,7 +180,13 @@ impl Worker {
         match verdict {
             Ok(grants) if check.signed => login.granted.push((check.public_key, grants)),
             Ok(_) => {}
-            Err(why) => login.refusal = Some(why),
+            Err(why) => {
+                let root = why == ROOT_REFUSED;
+                login.refusal = Some(why);
+                if root {
+                    self.log_root_refused(key);
+                }
+            }
         }
         reactor.answer_login(key, |server| server.key_checked(accepted));
     }
@@ -282,7 +307,7 @@ fn verdict(
     let grants = host.check_key(account, key, origin, rules)?;
     let forced = grants.command.is_some() || options.force_command.is_some();
     if account.is_root() && !root_may_log_in(options.permit_root_login, true, forced) {
-        return Err("ROOT LOGIN REFUSED".into());
+        return Err(ROOT_REFUSED.into());
     }
     Ok(grants)
 }
@@ -306,10 +331,11 @@ fn who_is(host: &dyn Host, settings: &Settings, user: &str, ends: Ends) -> Who {
     let allowed = match &found {
         Ok(Some(account)) => options
             .lets_in(&context)
-            .map_err(|because| format!("not allowed {because}"))
-            .and_then(|()| host.admits(account)),
-        Ok(None) => Err("no such user".to_owned()),
-        Err(error) => Err(format!("look-up failed: {error}")),
+            .map_err(|because| because.trim_start_matches("because ").to_owned())
+            .and_then(|()| host.admits(account))
+            .map_err(NotIn::Refused),
+        Ok(None) => Err(NotIn::Unknown),
+        Err(error) => Err(NotIn::Refused(format!("the look-up failed: {error}"))),
     };
     let banner = options.banner.as_deref().and_then(|path| std::fs::read(path).ok());
     let why = allowed.err();

@@ -49,11 +49,6 @@ impl Notify {
         self.send(&format!("READY=1\nSTATUS={}", line(status)));
     }
 
-    /// What the server does, for `systemctl status`.
-    pub(crate) fn status(&self, status: &str) {
-        self.send(&format!("STATUS={}", line(status)));
-    }
-
     /// The configuration is being read again; [`Notify::ready`] says when it is done.
     pub(crate) fn reloading(&self) {
         let now = clock_gettime(ClockId::Monotonic);
@@ -129,10 +124,8 @@ mod tests {
     #[test]
     fn the_manager_hears_of_start_reload_and_end() {
         let (socket, notify) = manager("life", &[]);
-        notify.ready("Listening on 1 address");
-        assert_eq!(received(&socket), "READY=1\nSTATUS=Listening on 1 address");
-        notify.status("2 connections\nREADY=0");
-        assert_eq!(received(&socket), "STATUS=2 connections READY=0");
+        notify.ready("Listening on 1 address\nREADY=0");
+        assert_eq!(received(&socket), "READY=1\nSTATUS=Listening on 1 address READY=0");
         notify.reloading();
         let reloading = received(&socket);
         let micros = reloading.strip_prefix("RELOADING=1\nMONOTONIC_USEC=").unwrap();

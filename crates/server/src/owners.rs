@@ -19,11 +19,14 @@ pub(crate) struct Identity {
 }
 
 /// Whose a listener is, and how to reach them.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Owner<Home = Postbox> {
     pub(crate) identity: Identity,
     /// The loop it is on.
     pub(crate) home: Home,
     pub(crate) session: Key,
+    /// The number of its connection.
+    pub(crate) number: u64,
 }
 
 /// What cannot be had twice: a port, or a path. Different addresses of one port share an entry.
@@ -64,12 +67,11 @@ impl<Home: Clone + PartialEq> Owners<Home> {
     }
 
     /// Where the others of the same owner are that may be in the way.
-    pub(crate) fn others(&self, place: &Place, identity: &Identity) -> Vec<(Home, Key)> {
+    pub(crate) fn others(&self, place: &Place, identity: &Identity) -> Vec<Owner<Home>> {
         let Some(owners) = Spot::at(place).and_then(|spot| self.by_spot.get(&spot)) else {
             return Vec::new();
         };
-        let same = owners.iter().filter(|owner| owner.identity == *identity);
-        same.map(|owner| (owner.home.clone(), owner.session)).collect()
+        owners.iter().filter(|owner| owner.identity == *identity).cloned().collect()
     }
 }
 
@@ -110,9 +112,10 @@ mod tests {
         let (session, mut owners) = (some_key(), Owners::default());
         let forward = Forward::tcpip("localhost", 8080);
         let ada = identity("ada", Some(b"key"));
-        owners.add(&forward, Owner { identity: ada.clone(), home: 1, session });
+        owners.add(&forward, Owner { identity: ada.clone(), home: 1, session, number: 7 });
         let place = Place::Tcp(vec!["127.0.0.1:8080".parse().unwrap()]);
-        assert_eq!(owners.others(&place, &ada), [(1, session)]);
+        let found: Vec<_> = owners.others(&place, &ada).iter().map(|owner| owner.number).collect();
+        assert_eq!(found, [7]);
         for other in
             [identity("eve", Some(b"key")), identity("ada", Some(b"other")), identity("ada", None)]
         {

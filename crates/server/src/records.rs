@@ -8,6 +8,7 @@ use crate::connection::{Connection, Fault, Phase};
 use crate::front::Front;
 use crate::limits::{Ending, Refusal};
 use crate::log::{Certificate, Close, Endpoint, Event, Forward, Peer, Session, User};
+use crate::login::NotIn;
 use crate::session::{self, SessionEnd};
 use crate::worker::Worker;
 use adit_auth::server::Proven;
@@ -18,11 +19,11 @@ use adit_forward::served::{self, Notice, Route};
 use adit_forward::{Originator, Target};
 use adit_keys::fingerprint::type_name;
 use adit_keys::public::key_type;
-use adit_reactor::{Closed, Key, Millis};
+use adit_reactor::{Closed, Key, Millis, Reactor};
 use adit_transport::Error as TransportError;
 
 impl Connection {
-    pub(crate) const fn peer(&self) -> Peer {
+    pub(crate) fn peer(&self) -> Peer {
         Peer { connection: self.number, remote: self.ends.remote, local: self.ends.local }
     }
 
@@ -41,6 +42,7 @@ impl Connection {
             (_, Some(Fault::Refused)) => Ending::Refused,
             (Phase::Member(_), _) => Ending::Fine,
             (_, Some(Fault::GraceExceeded)) => Ending::GraceExceeded,
+            (_, _) if is_own_fault(closed) => Ending::Crashed,
             // The server is going down, or a helper could not be reached.
             _ if matches!(closed, Closed::Here) => Ending::Fine,
             (Phase::Greeting, _) => Ending::NoAuth,
@@ -54,7 +56,14 @@ impl Connection {
 /// Connections.
 impl Worker {
     pub(crate) fn log_came(&self, connection: &Connection) {
-        self.shared.log.event(&Event::ConnectionOpened { peer: connection.peer() });
+        connection.log.event(&Event::ConnectionOpened { peer: connection.peer() });
+    }
+
+    pub(crate) fn log_identified(&self, reactor: &mut Reactor, key: Key) {
+        let Some(connection) = self.connections.get(&key) else { return };
+        let line = reactor.engine(key).and_then(|engine| engine.peer_identification());
+        let line = String::from_utf8_lossy(line.unwrap_or_default());
+        connection.log.debug(format_args!("connection {}: client says {line}", connection.number));
     }
 
     /// The one line about a connection's end; gives what its source is held to.
@@ -69,11 +78,11 @@ impl Worker {
         if matches!(closed, Closed::Engine(Error::Auth(Violation::TooManyFailures))) {
             if let Phase::Login(login) = &connection.phase {
                 let (user, valid) = (login.user(), !login.is_invalid());
-                self.shared.log.event(&Event::LoginExceeded { peer, user, valid });
+                connection.log.event(&Event::LoginExceeded { peer, user, valid });
             }
         }
         let words = words_of(closed);
-        self.shared.log.event(&Event::ConnectionClosed {
+        connection.log.event(&Event::ConnectionClosed {
             peer,
             user,
             how: how(connection, closed, &words),
@@ -83,6 +92,12 @@ impl Worker {
         });
         connection.ending(closed)
     }
+}
+
+/// Something of ours failed on what the client sent.
+const fn is_own_fault(closed: &Closed) -> bool {
+    use adit_transport::KexFailure::Internal;
+    matches!(closed, Closed::Engine(Error::Transport(TransportError::KexFailed(Internal))))
 }
 
 fn words_of(closed: &Closed) -> String {
@@ -183,12 +198,19 @@ impl ShownKey {
 
 /// Logins.
 impl Worker {
-    pub(crate) fn log_invalid_user(&self, key: Key, why: &str) {
+    /// Somebody may not log in, whatever they prove.
+    pub(crate) fn log_invalid_user(&self, key: Key, why: &NotIn) {
         let Some(connection) = self.connections.get(&key) else { return };
-        if let Phase::Login(login) = &connection.phase {
-            let (peer, user) = (connection.peer(), login.user());
-            self.shared.log.event(&Event::UserInvalid { peer, user });
-            self.shared.log.verbose(format_args!("connection {}: {why}", connection.number));
+        let (peer, user) = (connection.peer(), connection.user().unwrap_or_default());
+        connection.log.event(&match why {
+            NotIn::Unknown => Event::UserInvalid { peer, user },
+            NotIn::Refused(reason) => Event::UserRefused { peer, user, reason },
+        });
+    }
+
+    pub(crate) fn log_root_refused(&self, key: Key) {
+        if let Some(connection) = self.connections.get(&key) {
+            connection.log.event(&Event::RootRefused { peer: connection.peer() });
         }
     }
 
@@ -196,7 +218,7 @@ impl Worker {
         let Some(connection) = self.connections.get(&key) else { return };
         let Phase::Login(login) = &connection.phase else { return };
         let shown = login.attempt.as_deref().map(ShownKey::of);
-        self.shared.log.event(&Event::LoginFailed {
+        connection.log.event(&Event::LoginFailed {
             peer: connection.peer(),
             user: login.user(),
             valid: !login.is_invalid(),
@@ -215,7 +237,7 @@ impl Worker {
         let shown = proven.public_key.as_deref().map(ShownKey::of);
         let (peer, user, method) = (connection.peer(), login.user(), proven.method.name());
         let key = shown.as_ref().map(ShownKey::shown);
-        self.shared.log.event(&match partial {
+        connection.log.event(&match partial {
             true => Event::LoginPartial { peer, user, method, key },
             false => Event::LoginAccepted { peer, user, method, key },
         });
@@ -242,7 +264,7 @@ impl Worker {
                 .info(format_args!("connection {number}: {what} of {user} was refused: {reason}"));
         }
         let signal = notice.signal();
-        self.shared.log.event(&Event::SessionEnded {
+        connection.log.event(&Event::SessionEnded {
             peer,
             user,
             session: Session {
@@ -260,10 +282,25 @@ impl Worker {
 
 /// Forwards.
 impl Worker {
+    /// What another connection listened on is this one's now.
+    pub(crate) fn log_taken_over(
+        &self,
+        session: Key,
+        forwards: &[adit_engine::Forward<'_>],
+        from: u64,
+    ) {
+        let Some(connection) = self.connections.get(&session) else { return };
+        let (peer, user) = (connection.peer(), connection.user().unwrap_or_default());
+        for forward in forwards {
+            let at = endpoint_of(forward);
+            connection.log.event(&Event::ListenerTakenOver { peer, user, at, from });
+        }
+    }
+
     pub(crate) fn log_forward(&self, notice: &Notice) {
         let Some(connection) = self.connections.get(&session_of(notice)) else { return };
         let (peer, user) = (connection.peer(), connection.user().unwrap_or_default());
-        let log = &self.shared.log;
+        let log = &connection.log;
         match notice {
             Notice::Refused { connection, reason, words, .. } => {
                 let (forward, reason_words) = (forward_of(connection), words.as_str());

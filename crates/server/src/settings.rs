@@ -29,17 +29,19 @@ impl Settings {
     /// # Errors
     /// The last complaint, when no host key is left.
     pub(crate) fn new(config: ServerConfig) -> (Result<Self, String>, Vec<String>) {
-        let global = Arc::new(config.global_options());
-        let (ring, complaints) = host_keys(&global);
+        let (ring, complaints) = host_keys(&config.global_options());
         if ring.is_empty() {
-            return (
-                Err("sshd: no hostkeys available -- exiting.".replace("sshd", "aditd")),
-                complaints,
-            );
+            return (Err("aditd: no hostkeys available -- exiting.".into()), complaints);
         }
-        let host_keys = Arc::new(ring);
+        (Ok(Self::with_keys(config, ring)), complaints)
+    }
+
+    /// What a configuration comes to with these host keys.
+    pub(crate) fn with_keys(config: ServerConfig, host_keys: HostKeyRing) -> Self {
+        let global = Arc::new(config.global_options());
+        let host_keys = Arc::new(host_keys);
         let transport = Arc::new(transport(&global, host_keys.clone()));
-        (Ok(Self { config, global, transport, host_keys }), complaints)
+        Self { config, global, transport, host_keys }
     }
 
     /// What is in force for one connection.

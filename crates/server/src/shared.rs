@@ -24,6 +24,8 @@ pub(crate) struct Shared {
     owners: Mutex<Owners>,
     connections: AtomicU64,
     start: Instant,
+    /// Most files a process here could have open before this one helped itself to more: what commands get.
+    pub(crate) file_limit: Option<u64>,
 }
 
 impl Shared {
@@ -33,6 +35,7 @@ impl Shared {
         log: Log,
         settings: Settings,
         limits: Limits,
+        file_limit: Option<u64>,
     ) -> Self {
         Self {
             host,
@@ -43,7 +46,18 @@ impl Shared {
             owners: Mutex::default(),
             connections: AtomicU64::new(0),
             start: Instant::now(),
+            file_limit,
         }
+    }
+
+    /// With defaults, no host keys and a log that goes nowhere.
+    #[cfg(test)]
+    pub(crate) fn bare(host: Arc<dyn Host>) -> Self {
+        let config =
+            adit_config::server::ServerConfig::load(None, &[], &crate::algorithms::ALGORITHMS);
+        let settings = Settings::with_keys(config.unwrap(), Default::default());
+        let errands = Errands::new(2).unwrap();
+        Self::new(host, errands, Log::none(), settings, Limits::new(Default::default()), None)
     }
 
     /// What is in force now.

@@ -4,7 +4,7 @@
 //! Errors: one line each, in sshd's words; exit status as sshd's.   Allocates: per start.
 //! Proved by: interop `server::operation`.
 
-use crate::activation::{self, Inherited};
+use crate::activation::{self, Activated, Inherited};
 use crate::algorithms::ALGORITHMS;
 use crate::args::{Action, Args, ConnectionSpec, LogTo};
 use crate::connection::Ends;
@@ -13,7 +13,7 @@ use crate::front::{Front, Loop, SIGNALS};
 use crate::host::gateway::GatewayHost;
 use crate::host::system::SystemHost;
 use crate::host::user::UserHost;
-use crate::host::{Host, keys};
+use crate::host::{Host, keys, password};
 use crate::limits::Limits;
 use crate::log::{Destination, Format, Log};
 use crate::notify::Notify;
@@ -35,6 +35,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
+use zeroize::Zeroizing;
 
 /// sshd's exit status for all that goes wrong at the start.
 const FAILURE: u8 = 255;
@@ -78,12 +79,23 @@ fn run(background: Option<Background>) -> Result<ExitCode, Failed> {
         Action::Version => eprintln!("{}, {}", args::version(), adit_crypto::BACK_END),
         Action::Help => print!("{}", args::help()),
         Action::Init(folder) => print!("{}", prepare(folder, args.ports.first().copied())?),
+        Action::HashPassword => println!("{}", hash_password()?),
         Action::Print => print!("{}", shown(&configuration(&args)?, args.connection.as_ref())),
         Action::Dump => print!("{}", dump(&args)?),
         Action::Test => drop(tested(&args)?),
         Action::Serve => return serve(args, background),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// `--hash-password`: a line of standard input, hashed for a UsersFile.
+fn hash_password() -> Result<String, Failed> {
+    let mut line = Zeroizing::new(String::new());
+    io::stdin().read_line(&mut line)?;
+    match line.trim_end_matches(['\r', '\n']) {
+        "" => Err(Failed { lines: vec!["no password on standard input".into()], status: 1 }),
+        password => Ok(password::hash_password(password.as_bytes())),
+    }
 }
 
 /// `--init`
@@ -205,6 +217,9 @@ fn serve(args: Args, background: Option<Background>) -> Result<ExitCode, Failed>
     for (level, note) in &args.notes {
         log.say(*level, format_args!("{note}"));
     }
+    // Before any thread is there: it takes variables out of the environment.
+    let handed = activation::listeners()?;
+    let inherited = if args.inetd { Some(activation::connection()?) } else { None };
     let mut reactor = Reactor::new()?;
     for reader in Signals::watch(&SIGNALS)?.into_readers() {
         reactor.add_signal(reader)?;
@@ -212,21 +227,35 @@ fn serve(args: Args, background: Option<Background>) -> Result<ExitCode, Failed>
     let loops = if args.inetd { 1 } else { loops(&options) };
     let errands = Errands::new(loops * ERRANDS_PER_LOOP)?;
     let limits = Limits::new(rules::limits(&options));
-    let shared = Arc::new(Shared::new(host, errands, log, settings, limits));
+    let shared = Shared::new(host, errands, log, settings, limits, raise_file_limit());
+    let shared = Arc::new(shared);
     let loops = start_loops(&shared, loops, &reactor)?;
     let notify =
         Notify::from_env().map_err(|error| format!("NOTIFY_SOCKET: {}", os_words(&error)))?;
     let front = Front::new(shared, loops, source, notify, args.debug > 0 || args.inetd);
-    if args.inetd {
-        serve_inherited(front, &mut reactor)
-    } else {
-        listen(front, &mut reactor, &options, background)
+    match inherited {
+        Some(inherited) => serve_inherited(front, &mut reactor, inherited),
+        None => listen(front, &mut reactor, handed, &options, background),
     }
 }
 
+/// Lets this process have as many files as it may: each connection is one. Gives what it could have before.
+fn raise_file_limit() -> Option<u64> {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let before = getrlimit(Resource::Nofile);
+    let raised = rustix::process::Rlimit { current: before.maximum, ..before };
+    // With fewer, listeners rest when there are none left.
+    setrlimit(Resource::Nofile, raised).ok()?;
+    before.current
+}
+
 /// `-i`: the one connection is there already.
-fn serve_inherited(mut front: Front, reactor: &mut Reactor) -> Result<ExitCode, Failed> {
-    let socket = match activation::connection()? {
+fn serve_inherited(
+    mut front: Front,
+    reactor: &mut Reactor,
+    inherited: Inherited,
+) -> Result<ExitCode, Failed> {
+    let socket = match inherited {
         Inherited::Tcp(stream) => Socket::tcp(stream)?,
         Inherited::Unix(stream) => Socket::unix(stream)?,
         Inherited::Pair(pair) => Socket::Pair(pair),
@@ -241,10 +270,10 @@ fn serve_inherited(mut front: Front, reactor: &mut Reactor) -> Result<ExitCode, 
 fn listen(
     mut front: Front,
     reactor: &mut Reactor,
+    handed: Vec<Activated>,
     options: &ServerOptions,
     background: Option<Background>,
 ) -> Result<ExitCode, Failed> {
-    let handed = activation::listeners()?;
     if handed.is_empty() {
         front.listen(reactor)?;
     } else {

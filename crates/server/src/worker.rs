@@ -56,7 +56,8 @@ impl Worker {
         load: Arc<AtomicUsize>,
     ) -> Self {
         let family = crate::rules::family(&shared.settings().global);
-        let sessions = Sessions::new(shared.host.clone(), shared.errands.clone(), postbox.clone());
+        let sessions = Sessions::new(shared.host.clone(), shared.errands.clone(), postbox.clone())
+            .with_file_limit(shared.file_limit);
         Self {
             shared,
             postbox,
@@ -125,6 +126,7 @@ impl Worker {
             phase: Phase::Greeting,
             unused_since: None,
             fault: None,
+            log: self.shared.log.clone(),
             goodbye: String::new(),
         };
         self.log_came(&connection);
@@ -216,6 +218,7 @@ impl Worker {
         use adit_engine::Event as Ssh;
         match event {
             Ssh::ServerLogin(ask) => self.login_asks(reactor, key, ask),
+            Ssh::Identified => self.log_identified(reactor, key),
             Ssh::Established => self.established(reactor, key),
             Ssh::Open { channel, open, .. } => self.open(reactor, key, channel, &open),
             Ssh::HostKeysProve { token, keys } => self.prove_host_keys(reactor, key, token, keys),

@@ -165,11 +165,13 @@ impl Limits {
     }
 
     /// How many of them are not logged in.
+    #[cfg(test)]
     pub(crate) const fn startups(&self) -> usize {
         self.startups.count()
     }
 
     /// How many sources are remembered for what they did.
+    #[cfg(test)]
     pub(crate) fn penalised(&self) -> usize {
         self.penalties.len()
     }

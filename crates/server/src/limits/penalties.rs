@@ -110,6 +110,7 @@ impl Penalties {
         Some(Notice::Penalised { block, offence, millis, change })
     }
 
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.v4.sources.len() + self.v6.sources.len()
     }

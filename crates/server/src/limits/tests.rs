@@ -1,5 +1,6 @@
 //! Tests of the limits as their callers see them, and against a plain reference.
 use super::*;
+use adit_config::server::AddressList;
 use adit_config::types::LogLevel;
 use proptest::prelude::*;
 use std::time::Duration;

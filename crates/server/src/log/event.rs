@@ -8,7 +8,7 @@
 
 use super::Log;
 use super::line::{Field, Value};
-use super::words::{At, Bracketed, Ended, Host, On, Place, Shown, Target, invalid};
+use super::words::{At, Bracketed, Ended, Host, Place, Shown, Target, invalid};
 use crate::limits::{Notice, Refusal, Why};
 use adit_config::types::LogLevel;
 use std::net::SocketAddr;
@@ -67,8 +67,6 @@ pub(crate) enum Event<'a> {
     },
     /// MaxAuthTries is used up.
     LoginExceeded { peer: Peer, user: &'a str, valid: bool },
-    /// A forwarded connection stands.
-    ForwardOpened { peer: Peer, user: &'a str, forward: Forward<'a> },
     /// It is over.
     ForwardClosed {
         peer: Peer,
@@ -103,8 +101,6 @@ pub(crate) enum Event<'a> {
     ListenerTakenOver { peer: Peer, user: &'a str, at: Endpoint<'a>, from: u64 },
     /// The rules or the system do not allow it.
     ListenerRefused { peer: Peer, user: &'a str, at: Endpoint<'a>, reason: &'a str },
-    /// A session runs something.
-    SessionStarted { peer: Peer, user: &'a str, session: Session<'a> },
     /// It is over.
     SessionEnded {
         peer: Peer,
@@ -335,11 +331,6 @@ impl Event<'_> {
                 ),
                 &[peer.ends()[0], peer.ends()[1], ("user", (*user).into()), peer.number()], &[],
             ),
-            Self::ForwardOpened { peer, user, forward: Forward { kind, from, to } } => log.row(
-                "forward-opened", Verbose,
-                format_args!("Forwarding {kind} for {user} from {peer}: {from} to {to}"),
-                &forward(peer, user, kind, from, to), &[peer.number()],
-            ),
             Self::ForwardClosed { peer, user, forward: Forward { kind, from, to }, millis, received, sent, reason } => log.row(
                 "forward-closed", Info,
                 format_args!("Forwarded {kind} for {user} from {peer}: {from} to {to}"),
@@ -390,11 +381,6 @@ impl Event<'_> {
                 &[
                     peer.number(), ("user", (*user).into()), ("listen", Value::Shown(at)), ("reason", (*reason).into()),
                 ],
-            ),
-            Self::SessionStarted { peer, user, session } => log.row(
-                "session-started", Verbose,
-                format_args!("Starting session: {}{} for {user} from {peer} id {}", session.kind, On(session.terminal), session.id),
-                &started(peer, user, session), &[peer.number(), ("command", session.command.into())],
             ),
             Self::SessionEnded { peer, user, session, status, signal, millis } => log.row(
                 "session-ended", Info,

@@ -39,7 +39,7 @@ fn a_level_writes_itself_and_what_is_more_important() {
     log.fatal(format_args!("one"));
     log.error(format_args!("two"));
     log.info(format_args!("three"));
-    log.verbose(format_args!("four"));
+    log.say(LogLevel::Verbose, format_args!("four"));
     log.debug(format_args!("five"));
     assert_eq!(lines.lines(), ["one", "two", "three"]);
 }

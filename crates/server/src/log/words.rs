@@ -118,14 +118,6 @@ impl fmt::Display for Shown<'_> {
     }
 }
 
-pub(super) struct On<'a>(pub(super) Option<&'a str>);
-
-impl fmt::Display for On<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.map_or(Ok(()), |terminal| write!(f, " on {terminal}"))
-    }
-}
-
 /// `host:port`, with brackets around an IPv6 address.
 impl fmt::Display for Endpoint<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -119,10 +119,6 @@ fn the_log_speaks_as_sshd_does() {
             "Received request from 1.2.3.4 port 5 to connect to host db port 5432, but the request was denied. connection=7 user=ada kind=direct-tcpip from=[::1]:40000 to=db:5432 reason=PermitOpen",
         ),
         (
-            Event::SessionStarted { peer: peer(), user: "ada", session: SESSION },
-            "Starting session: command on pts/3 for ada from 1.2.3.4 port 5 id 0 connection=7 command=\"ls -l\"",
-        ),
-        (
             Event::SessionEnded {
                 peer: peer(),
                 user: "ada",
@@ -375,7 +371,6 @@ fn every_event(tell: &mut dyn FnMut(&Event<'_>)) {
             reason: Some(reason),
         },
         Event::LoginExceeded { peer, user, valid: true },
-        Event::ForwardOpened { peer, user, forward },
         Event::ForwardClosed { peer, user, forward, millis, received, sent, reason },
         Event::ForwardRefused { peer, user, forward, reason },
         Event::ForwardFailed { peer, user, forward, reason },
@@ -383,7 +378,6 @@ fn every_event(tell: &mut dyn FnMut(&Event<'_>)) {
         Event::ListenerEnded { peer, user, at, millis, connections: 1, reason },
         Event::ListenerTakenOver { peer, user, at, from: 1 },
         Event::ListenerRefused { peer, user, at, reason },
-        Event::SessionStarted { peer, user, session },
         Event::SessionEnded { peer, user, session, status: Some(1), signal: Some("TERM"), millis },
     ] {
         tell(&event);
