@@ -258,7 +258,12 @@ impl Connection {
         want_reply: bool,
     ) -> Result<Option<ChannelRequestId>, Blocked> {
         let live = match self.table.get_mut(channel) {
-            Some(Entry::Live(live)) if live.is_open() => live,
+            // After their CLOSE nothing is answered any more, but how a command ended may still be told.
+            Some(Entry::Live(live))
+                if live.is_open() || (!want_reply && live.send != SendHalf::Closed) =>
+            {
+                live
+            }
             Some(Entry::Opening(_) | Entry::Offered(_)) => return Err(Blocked::Opening),
             Some(Entry::Live(_)) | None => return Err(Blocked::Closed),
         };
