@@ -584,6 +584,21 @@ mod tests {
     }
 
     #[test]
+    fn how_a_command_ended_may_be_told_after_their_close() {
+        let mut script = Script::server();
+        let channel = script.served_session();
+        script.hear(&ChannelClose { recipient_channel: channel.number().0 });
+        script.said();
+        assert_eq!(script.us.request(channel, &Request::Shell, true), Err(Blocked::Closed));
+        script.expect_silence();
+        assert_eq!(script.us.request(channel, &Request::ExitStatus(7), false), Ok(None));
+        assert!(!script.said().is_empty());
+        script.us.close(channel);
+        let late = script.us.request(channel, &Request::ExitStatus(7), false);
+        assert_eq!(late, Err(Blocked::Closed));
+    }
+
+    #[test]
     fn a_reply_after_our_close_is_let_pass() {
         let mut script = Script::client();
         let channel = our_session(&mut script);
