@@ -274,6 +274,16 @@ mod tests {
     }
 
     #[test]
+    fn a_peer_that_reads_no_explanations_is_given_up() {
+        let mut script = Script::server();
+        for _ in 0..=MOST_UNREAD / 1024 {
+            script.us.explain(&"x".repeat(1024));
+        }
+        let ask = GlobalRequest { request_name: "x", want_reply: false, data: Rest(b"") };
+        assert_eq!(script.hear_badly(&ask), Violation::AnswersUnread);
+    }
+
+    #[test]
     fn answers_that_are_read_are_not_counted() {
         let mut script = Script::client();
         let ask = GlobalRequest { request_name: "x", want_reply: true, data: Rest(b"") };

@@ -8,7 +8,7 @@ use crate::batch::{Batch, Blocked};
 use crate::config::{ClientConfig, ServerConfig};
 use crate::error::Error;
 use crate::event::{Event, Outcome};
-use crate::keepalive::{Due, Silence};
+use crate::keepalive::{Due, Keepalive, Silence};
 use crate::login::Login;
 use crate::round_trip::{Question, RoundTrip};
 use adit_buf::{RxBuf, Span, TxRing};
@@ -451,6 +451,11 @@ impl Engine {
         let _ = self.transport.send(&payload, tx);
     }
 
+    /// Asks a silent peer as often as this from now on: a server knows only after the login how often that is.
+    pub fn set_keepalive(&mut self, keepalive: Option<Keepalive>) {
+        self.silence.set(keepalive, self.now);
+    }
+
     /// Begins a key exchange, unless one is running.
     pub fn rekey(&mut self, tx: &mut TxRing) {
         self.transport.rekey(tx);
@@ -547,6 +552,11 @@ impl Engine {
     /// Tells the client all host keys of this server.
     pub fn announce_host_keys(&mut self, keys: &[&[u8]]) {
         self.connection.announce_host_keys(keys);
+    }
+
+    /// Tells the peer's log why a request of its is refused; the refusal itself has no room for words. RFC 4253 §11.3.
+    pub fn explain(&mut self, words: &str) {
+        self.connection.explain(words);
     }
 
     /// Shares memory with other connections from now on, beyond what each channel always may hold.

@@ -34,11 +34,11 @@ pub use adit_connection::{
     ReplyToken, Request, RequestError, RequestId, host_key_proof, host_keys,
 };
 pub use adit_transport::{Counters, Negotiated};
-pub use adit_wire::channel::open_failure;
+pub use adit_wire::channel::{EXTENDED_DATA_STDERR, WindowChange, open_failure};
 pub use batch::{Batch, Blocked};
 pub use config::{ClientConfig, ServerConfig};
 pub use engine::Engine;
 pub use error::Error;
 pub use event::{Event, Outcome};
 pub use keepalive::Keepalive;
-pub use verify::verify_signature;
+pub use verify::{verify_signature, verify_signature_alone};

@@ -58,9 +58,12 @@ impl Reactor {
         Ok(key)
     }
 
-    /// Stops listening. Connections it has taken stay.
-    pub fn unlisten(&mut self, listener: Key) {
-        self.listeners.remove(listener);
+    /// Stops listening. Connections it has taken stay. The socket is closed when what this gives is dropped.
+    pub fn unlisten(&mut self, listener: Key) -> Option<Listener> {
+        let registry = self.poll.registry();
+        let mut listener = self.listeners.remove(listener)?.listener;
+        listener.deregister(registry);
+        Some(listener)
     }
 
     /// The listener's socket.

@@ -17,6 +17,7 @@
 
 mod accept;
 mod answers;
+pub mod background;
 mod dial;
 mod link;
 mod readiness;
@@ -24,6 +25,7 @@ mod relay;
 mod resolve;
 mod session;
 mod sessions;
+pub mod signals;
 mod socket;
 mod stream;
 mod streams;
@@ -35,7 +37,7 @@ pub use link::Link;
 pub use mio::Waker;
 pub use resolve::{Family, Found, LookupId, by_name};
 pub use session::Closed;
-pub use socket::{Listener, Pair, Socket};
+pub use socket::{Listener, Pair, Removal, Socket};
 pub use stream::Counts;
 pub use timer::Millis;
 pub use token::Key;
@@ -129,6 +131,11 @@ pub enum Event {
         /// Which stream.
         stream: Key,
     },
+    /// A stream told to [`Reactor::drain`] has nothing to read at present, though it has not ended.
+    Drained {
+        /// Which stream.
+        stream: Key,
+    },
     /// A stream is gone.
     StreamGone {
         /// Which stream.
@@ -164,6 +171,7 @@ enum Timer {
     Session(Key),
     Goodbye(Key),
     Stagger(Key),
+    Patience(Key),
     Listener(Key),
     Silence(Key),
     Trim,
@@ -339,6 +347,7 @@ impl Reactor {
                 Timer::Session(key) => self.session_deadline(key, handler),
                 Timer::Goodbye(key) => self.give_up_goodbye(key),
                 Timer::Stagger(key) => self.next_attempt(key, handler),
+                Timer::Patience(key) => self.lose_patience(key, handler),
                 Timer::Listener(key) => self.rested(key),
                 Timer::Silence(key) => self.close_if_in_dialogue(key),
                 Timer::Trim => self.trim(),

@@ -210,8 +210,10 @@ impl Reactor {
             self.drain_spill(key);
             match self.streams.get(key).map(|stream| stream.inbound) {
                 Some(Inbound::Dialogue) => self.read_dialogue(key, handler),
-                Some(Inbound::Flowing) if self.fill(key, share) => {
-                    handler.event(self, Event::InputEnded { stream: key });
+                Some(Inbound::Flowing) => {
+                    if let Some(event) = self.fill(key, share) {
+                        handler.event(self, event);
+                    }
                 }
                 _ => {}
             }
@@ -254,34 +256,37 @@ impl Reactor {
 
     /// Reads straight into packets, as much as the window, the output and the stream's share allow.
     ///
-    /// True when the input of a stream that is not a channel's only end is over.
-    fn fill(&mut self, key: Key, share: usize) -> bool {
-        let Some(stream) = self.streams.get_mut(key) else { return false };
-        let Some(bound) = stream.bound else { return false };
-        let Some(owner) = self.sessions.get_mut(bound.session) else { return false };
+    /// Gives what the owner of a stream that is not a channel's only end is to be told.
+    fn fill(&mut self, key: Key, share: usize) -> Option<Event> {
+        let stream = self.streams.get_mut(key)?;
+        let bound = stream.bound?;
+        let owner = self.sessions.get_mut(bound.session)?;
         if !stream.has_input() {
-            return false;
+            return None;
         }
         // A link that is full is not helped by more output: what waits here delays everybody else's packets.
         if !owner.tx.is_empty() && (!owner.ready.write || owner.tx.pending_len() >= BATCH) {
             owner.wait(key, stream);
-            return false;
+            return None;
         }
         if owner.tx.room() < share.min(BATCH) {
             owner.tx.lend(self.pool.take());
         }
-        let mut told = false;
+        let mut told = None;
         match fill_once(owner, stream, bound, share) {
             Ok(Filled::Some) => {
                 stream.active_at = self.now;
                 self.queue_if_readable(key);
+            }
+            Ok(Filled::Nothing) if std::mem::take(&mut stream.draining) => {
+                told = Some(Event::Drained { stream: key });
             }
             Ok(Filled::Nothing) => {}
             Ok(Filled::End) => {
                 stream.inbound = Inbound::Ended;
                 match bound.end {
                     End::Whole => owner.engine.send_eof(bound.channel),
-                    End::Part { .. } => told = true,
+                    End::Part { .. } => told = Some(Event::InputEnded { stream: key }),
                 }
             }
             Ok(Filled::Blocked(Blocked::Window)) => {}
@@ -295,8 +300,7 @@ impl Reactor {
     }
 
     fn queue_if_readable(&mut self, key: Key) {
-        if self.streams.get(key).is_some_and(|stream| stream.ready.read || !stream.early.is_empty())
-        {
+        if self.streams.get(key).is_some_and(Stream::has_input) {
             self.queue_fill(key);
         }
     }

@@ -81,6 +81,8 @@ pub(crate) struct Stream {
     pub(crate) queued: bool,
     /// On its session's list of those that wait for the output to drain.
     pub(crate) waiting: bool,
+    /// Its owner waits for a read that finds nothing.
+    pub(crate) draining: bool,
     /// Bytes read from the socket and written to it.
     pub(crate) counts: Counts,
     /// When it last moved any.
@@ -109,6 +111,7 @@ impl Stream {
             bound: None,
             queued: false,
             waiting: false,
+            draining: false,
             counts: Counts::default(),
             active_at: now,
             error: None,
@@ -126,9 +129,9 @@ impl Stream {
         self.inbound == Inbound::Ended && matches!(self.outbound, Outbound::Shut | Outbound::Broken)
     }
 
-    /// Whether something can be read, from the socket or from what the dialogue left.
+    /// Whether something can be read, from the socket or from what the dialogue left, or a look is asked for.
     pub(crate) fn has_input(&self) -> bool {
-        self.ready.read || !self.early.is_empty()
+        self.ready.read || self.draining || !self.early.is_empty()
     }
 
     /// Writes what was spilled and `fresh` behind it, in one call; what the kernel leaves is spilled.

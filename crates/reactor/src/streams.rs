@@ -7,7 +7,7 @@
 use crate::readiness::Readiness;
 use crate::session::Session;
 use crate::socket::Socket;
-use crate::stream::{Bound, End, Inbound, Outbound, Stream};
+use crate::stream::{Bound, Counts, End, Inbound, Outbound, Stream};
 use crate::timer::Millis;
 use crate::token::{Key, Kind};
 use crate::{Event, Handler, Reactor, Timer};
@@ -56,6 +56,23 @@ impl Reactor {
     /// When payload last came from the stream's socket or went to it; when it was added, if none has yet.
     pub fn idle_since(&self, stream: Key) -> Option<Millis> {
         self.streams.get(stream).map(|state| state.active_at)
+    }
+
+    /// Brings the socket of a stream that was taken in as [`Socket::Awaited`]: what waited for it is written.
+    ///
+    /// # Errors
+    /// When the system will not watch it; the stream goes on waiting.
+    pub fn bring(&mut self, stream: Key, mut socket: Socket) -> io::Result<()> {
+        let Some(state) = self.streams.get_mut(stream) else { return Ok(()) };
+        if socket.register(self.poll.registry(), stream.token(Kind::Stream))? {
+            state.ready = Readiness::ALWAYS;
+        }
+        if state.outbound == Outbound::Shut {
+            socket.shutdown_write()?;
+        }
+        state.socket = socket;
+        self.queue_fill(stream);
+        Ok(())
     }
 
     /// The socket of a stream.
@@ -148,6 +165,15 @@ impl Reactor {
         }
     }
 
+    /// Tells when what the stream's other end has written so far is read: [`Event::Drained`] follows, or
+    /// [`Event::InputEnded`] if nothing more can come.
+    pub fn drain(&mut self, stream: Key) {
+        if let Some(state) = self.streams.get_mut(stream) {
+            state.draining = true;
+            self.queue_fill(stream);
+        }
+    }
+
     /// Closes a stream in order: what is to be written still is, and nothing more is read.
     pub fn finish(&mut self, stream: Key) {
         if let Some(state) = self.streams.get_mut(stream) {
@@ -229,6 +255,11 @@ impl Reactor {
             }
         }
         self.queue_flush(session);
+    }
+
+    /// What a stream has carried so far.
+    pub fn counts(&self, stream: Key) -> Option<Counts> {
+        self.streams.get(stream).map(|stream| stream.counts)
     }
 
     /// How many streams there are.
