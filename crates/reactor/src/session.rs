@@ -48,6 +48,9 @@ pub(crate) struct Session {
     pub(crate) resume: bool,
     /// On the flush list already.
     pub(crate) dirty: bool,
+    /// Has been written to since it last rested, and since the last look.
+    pub(crate) stirred: bool,
+    pub(crate) moved: bool,
     /// What the peer has made us say and has not taken.
     pub(crate) answers: Answers,
     /// The local ends of its channels, by channel index. Numbers are used again while an end is still written out.
@@ -82,6 +85,8 @@ impl Session {
             queued: false,
             resume: false,
             dirty: false,
+            stirred: false,
+            moved: false,
             answers: Answers::default(),
             streams: Vec::new(),
             extended: Vec::new(),
@@ -109,6 +114,17 @@ impl Session {
             self.streams.resize(index + 1, None);
         }
         self.streams[index] = stream.map(|stream| (channel, stream));
+    }
+
+    /// Nothing is going on: gives back the memory kept for the next messages.
+    pub(crate) fn rest(&mut self) {
+        self.stirred = false;
+        self.engine.rest();
+        self.tx.rest();
+        self.streams.shrink_to_fit();
+        self.extended.shrink_to_fit();
+        self.waiting.shrink_to_fit();
+        self.held.shrink_to_fit();
     }
 
     /// A stream has data that cannot leave now: it is told when the output is empty.
