@@ -59,13 +59,15 @@ fn check_size(key: &PublicKey, rules: &KeyRules) -> Result<(), String> {
 }
 
 fn check_revoked(key: &PublicKey, rules: &KeyRules) -> Result<(), String> {
-    let Some(path) = &rules.revoked_keys else { return Ok(()) };
-    let revoked = RevokedKeys::load(path)
-        .map_err(|error| format!("Error checking revoked keys file {}: {error}", path.display()))?;
-    match revoked.is_revoked(key) {
-        true => Err(format!("revoked by {}", path.display())),
-        false => Ok(()),
+    for path in &rules.revoked_keys {
+        let shown = path.display();
+        let revoked = RevokedKeys::load(path)
+            .map_err(|error| format!("Error checking revoked keys file {shown}: {error}"))?;
+        if revoked.is_revoked(key) {
+            return Err(format!("revoked by {shown}"));
+        }
     }
+    Ok(())
 }
 
 /// What a security key must have told with its signature.

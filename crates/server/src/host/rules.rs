@@ -26,7 +26,7 @@ pub(crate) struct KeyRules {
     /// AuthorizedPrincipalsCommandUser
     pub(crate) authorized_principals_command_user: Option<String>,
     /// RevokedKeys
-    pub(crate) revoked_keys: Option<PathBuf>,
+    pub(crate) revoked_keys: Vec<PathBuf>,
     /// CASignatureAlgorithms
     pub(crate) ca_signature_algorithms: Vec<SignatureAlgorithm>,
     /// StrictModes
@@ -52,7 +52,7 @@ impl Default for KeyRules {
             authorized_principals_file: None,
             authorized_principals_command: None,
             authorized_principals_command_user: None,
-            revoked_keys: None,
+            revoked_keys: Vec::new(),
             ca_signature_algorithms: DEFAULT_CA_ALGORITHMS.to_vec(),
             strict_modes: true,
             touch_required: false,
