@@ -16,6 +16,7 @@ pub(crate) mod password;
 mod rights;
 pub(crate) mod rules;
 mod shadow;
+mod signer;
 mod sockets;
 pub(crate) mod system;
 #[cfg(test)]
