@@ -16,6 +16,7 @@ mod rights;
 pub(crate) mod root_login;
 pub(crate) mod rules;
 mod shadow;
+mod signer;
 mod sockets;
 pub(crate) mod system;
 #[cfg(test)]
