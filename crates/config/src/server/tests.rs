@@ -180,16 +180,15 @@ effects! {
     AuthorizedPrincipalsCommandUser: "AuthorizedPrincipalsCommandUser nobody" => authorized_principals_command_user == Some("nobody".into());
     AuthorizedPrincipalsFile: "AuthorizedPrincipalsFile %h/p" => authorized_principals_file == Some("%h/p".into());
     Banner: "Banner /etc/issue" => banner == Some("/etc/issue".into());
-    Banner: "Banner issue" => banner == Some("/here/issue".into());
+    Banner: "Banner issue" => banner == Some("/etc/ssh/issue".into());
     ChrootDirectory: "ChrootDirectory %h" => chroot_directory == Some("%h".into());
     ForceCommand: "ForceCommand echo \"a b\" # c" => force_command == Some("echo \"a b\" # c".into());
-    HostKeyAgent: "HostKeyAgent ~/agent" => host_key_agent == Some("/home/ada/agent".into());
     PidFile: "PidFile /run/aditd.pid" => pid_file == Some("/run/aditd.pid".into());
     StaleListener: "StaleListener takeover" => stale_listener == Some(StaleListener::Takeover);
     TrustedUserCAKeys: "TrustedUserCAKeys ~/ca" => trusted_user_ca_keys == Some("/home/ada/ca".into());
-    UsersFile: "UsersFile users" => users_file == Some("/here/users".into());
+    UsersFile: "UsersFile users" => users_file == Some("/etc/ssh/users".into());
     VersionAddendum: "VersionAddendum two words # not this" => version_addendum == Some("two words".into());
-    HostCertificate: "HostCertificate /c1\nHostCertificate c2" => host_certificates == strings(["/c1", "/here/c2"]);
+    HostCertificate: "HostCertificate /c1\nHostCertificate c2" => host_certificates == strings(["/c1", "/etc/ssh/c2"]);
     HostKey: "HostKey /k1\nHostDSAKey ~/k2" => host_keys == strings(["/k1", "/home/ada/k2"]);
     ListenAddress: "ListenAddress [::1]:2222\nListenAddress pi.example" => listen_addresses == [
         ListenAddress { host: "::1".into(), port: Some(2222) },
@@ -407,7 +406,7 @@ fn every_keyword_is_tested() {
     let effects = EFFECTS.iter().map(|row| row.0);
     let comments = COMMENTS.iter().map(|row| row.0);
     // Refusals and the structure of files have tests of their own.
-    let others = [Keyword::RDomain, Keyword::Include, Keyword::Match];
+    let others = [Keyword::RDomain, Keyword::HostKeyAgent, Keyword::Include, Keyword::Match];
     let tested: BTreeSet<Keyword> = effects.chain(comments).chain(others).collect();
     let missing: Vec<_> = KEYWORDS.iter().filter(|row| !tested.contains(&row.keyword)).collect();
     assert!(missing.is_empty(), "without a test: {missing:?}");
@@ -518,7 +517,9 @@ fn what_is_missing_may_be_turned_off_without_a_word() {
 }
 
 #[test]
-fn routing_domains_are_refused_with_the_reason() {
+fn what_would_change_security_is_refused_with_the_reason() {
+    let agent = "c line 1: HostKeyAgent \"/a\": host keys cannot be in an agent yet";
+    assert_eq!(error("HostKeyAgent /a"), agent);
     let words = "routing domains are not supported";
     assert_eq!(error("RDomain x"), format!("c line 1: RDomain \"x\": {words}"));
     assert_eq!(error("Match RDomain x"), format!("c line 1: Bad Match condition: {words}"));
@@ -942,6 +943,16 @@ fn none_is_nothing() {
     ] {
         assert!(is_nothing(&options(text)), "{text}");
     }
+}
+
+#[test]
+fn relative_names_are_beside_the_file_or_where_the_command_was_given() {
+    let files = [("conf/main", "HostKey a\nMatch User ada\nBanner b"), ("conf/x", "")];
+    let config = load_with(&files, &["HostKey=c", "UsersFile=u"]).unwrap();
+    let options = config.options(&ADA);
+    assert_eq!(options.host_keys, ["/here/c", "/here/conf/a"]);
+    assert_eq!(options.users_file.as_deref(), Some("/here/u"));
+    assert_eq!(options.banner.as_deref(), Some("/here/conf/b"));
 }
 
 #[test]
