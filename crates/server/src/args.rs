@@ -233,9 +233,9 @@ pub(crate) fn help() -> String {
     let live = LETTERS.iter().filter(|row| !row.help.is_empty());
     let lines = live.map(|row| {
         let option = format!("-{} {}", row.letter, row.argument);
-        format!("  {option:<19} {}\n", row.help)
+        format!("  {option:<20} {}\n", row.help)
     });
-    let init = "  --init folder       make keys, a configuration and a first user for a gateway\n";
+    let init = "  --init folder        make keys, a configuration and a first user for a gateway\n";
     format!("{}\n{}{init}", usage(), lines.collect::<String>())
 }
 
