@@ -6,7 +6,7 @@
 
 use super::*;
 use crate::algorithms::AlgorithmSet;
-use crate::row::{Scope, Status};
+use crate::row::{Row, Scope, Status};
 use crate::types::{
     AllowForwarding, FingerprintHash, GatewayPorts, IpQos, LogFormat, LogLevel, PermitRootLogin,
     RekeyLimit, SyslogFacility,
@@ -1103,6 +1103,49 @@ fn a_dump_holds_every_keyword_that_is_in_force_and_can_be_read_again() {
         let name = format!("{} ", row.name.to_ascii_lowercase());
         let unset = row.keyword == Keyword::SetEnv;
         assert!(!stored || unset || dump.lines().any(|line| line.starts_with(&name)), "{name}");
+    }
+}
+
+/// What the page must say of a keyword.
+fn page_line(row: &Row<Keyword>, dump: &str) -> String {
+    let codes = |words: &[&str]| {
+        words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
+    };
+    let (name, also) = (row.name, codes(row.aliases));
+    match row.status {
+        Status::Honoured | Status::Partly(_) => {
+            let blocks = if row.scope == Scope::Everywhere { "yes" } else { "" };
+            format!("| `{name}` | {also} | {blocks} | {} | ", page_default(row, dump))
+        }
+        Status::WithoutEffect(why) => format!("| `{name}` | {also} | {why} |\n"),
+        Status::Missing { off, why } | Status::Refused { off, why } => {
+            format!("| `{name}` | {also} | unless {}: {why} |\n", codes(off))
+        }
+        Status::Deprecated => format!("`{name}`"),
+        Status::FilesOnly(name) => format!("**{name}**"),
+    }
+}
+
+/// The default as the page has it.
+fn page_default(row: &Row<Keyword>, dump: &str) -> String {
+    let name = format!("{} ", row.name.to_ascii_lowercase());
+    let values: Vec<_> = dump.lines().filter_map(|line| line.strip_prefix(&name)).collect();
+    match row.keyword {
+        Keyword::HostKey => "the usual three".into(),
+        Keyword::ListenAddress => "everywhere".into(),
+        Keyword::PerSourcePenalties => "`yes`".into(),
+        _ if values.is_empty() => "–".into(),
+        _ if values[0] == SET.default.join(",") => "see `-T`".into(),
+        _ => format!("`{}`", values.join(" ")),
+    }
+}
+
+#[test]
+fn the_manual_page_says_what_the_table_says() {
+    let page = include_str!("../../../../docs/aditd.md");
+    let dump = ServerOptions::defaults(&ALGORITHMS).dump();
+    for line in KEYWORDS.iter().map(|row| page_line(row, &dump)) {
+        assert!(page.contains(&line), "docs/aditd.md should hold: {line}");
     }
 }
 
