@@ -89,12 +89,10 @@ impl ServerConfig {
         if let Some(path) = path {
             parser.main_file(path);
         }
-        let Parser { mut global, mut blocks, notes, errors, .. } = parser;
+        let Parser { global, blocks, notes, errors, .. } = parser;
         if !errors.is_empty() {
             return Err(errors);
         }
-        let stored = blocks.iter_mut().map(|block| &mut block.stored);
-        stored.chain([&mut global]).for_each(|stored| stored.complete_names(files));
         let config = Self { global, blocks, notes, algorithms, answers: Mutex::default() };
         config.checked()
     }
@@ -160,8 +158,8 @@ impl ServerConfig {
 }
 
 impl Stored {
-    /// Names of files that sshd takes from the current folder.
-    fn complete_names(&mut self, files: &dyn Files) {
+    /// Puts names of files right: `~`, and relative ones, which are in `folder`.
+    fn complete_names(&mut self, files: &dyn Files, folder: &Path) {
         let singles = [
             &mut self.banner,
             &mut self.pid_file,
@@ -170,12 +168,11 @@ impl Stored {
         ];
         let lists = [&mut self.host_keys, &mut self.host_certificates];
         for name in singles.into_iter().flatten().chain(lists.into_iter().flatten()) {
-            *name = absolute(name, files);
+            *name = absolute(name, files, folder);
         }
-        let singles = [&mut self.host_key_agent, &mut self.authorized_principals_file];
+        let single = self.authorized_principals_file.iter_mut();
         let lists = [&mut self.authorized_keys_files, &mut self.revoked_keys];
-        let lists = lists.into_iter().flatten().flatten();
-        for name in singles.into_iter().flatten().chain(lists) {
+        for name in single.chain(lists.into_iter().flatten().flatten()) {
             *name = tilde(name, files);
         }
     }
@@ -199,7 +196,6 @@ impl ServerOptions {
             &mut self.banner,
             &mut self.chroot_directory,
             &mut self.force_command,
-            &mut self.host_key_agent,
             &mut self.pid_file,
             &mut self.trusted_user_ca_keys,
             &mut self.users_file,

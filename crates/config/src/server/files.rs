@@ -20,7 +20,7 @@ pub trait Files {
     /// # Errors
     /// When the pattern is none.
     fn matching(&self, pattern: &str) -> io::Result<Vec<PathBuf>>;
-    /// The folder that relative names are in.
+    /// The folder that relative names on the command line are in.
     fn current_folder(&self) -> PathBuf;
     /// The home directory of whoever runs this.
     fn home(&self) -> Option<PathBuf>;
@@ -57,13 +57,13 @@ impl Files for Disk {
     }
 }
 
-/// `~` and relative names put right, as sshd does; `none` stays.
-pub(super) fn absolute(name: &str, files: &dyn Files) -> String {
+/// `~` and names relative to `folder` put right; `none` stays.
+pub(super) fn absolute(name: &str, files: &dyn Files, folder: &Path) -> String {
     if name.eq_ignore_ascii_case("none") {
         return name.into();
     }
     let path = tilde(name, files);
-    files.current_folder().join(path).to_string_lossy().into_owned()
+    folder.join(path).to_string_lossy().into_owned()
 }
 
 /// `~` and `~/x`; other users' homes are left as they are.

@@ -33,7 +33,7 @@ pub(super) struct Parser<'a> {
     pub(super) errors: Vec<ConfigError>,
     files: &'a dyn Files,
     algorithms: &'static Algorithms,
-    /// Where Include looks for relative names.
+    /// Where relative names are: the folder of the main file.
     folder: PathBuf,
     /// Criteria of the block we are in; none outside.
     within: Option<Vec<Criterion>>,
@@ -73,6 +73,7 @@ impl<'a> Parser<'a> {
             }
         }
         self.ports_are_fixed = !self.global.ports.is_empty();
+        self.global.complete_names(self.files, &self.files.current_folder());
     }
 
     /// Reads the main file and what it includes.
@@ -81,6 +82,10 @@ impl<'a> Parser<'a> {
             self.folder = self.files.current_folder().join(folder);
         }
         self.file(path, 0);
+        let blocks = self.blocks.iter_mut().map(|block| &mut block.stored);
+        for stored in blocks.chain([&mut self.global]) {
+            stored.complete_names(self.files, &self.folder);
+        }
     }
 
     fn file(&mut self, path: &Path, depth: u32) {
