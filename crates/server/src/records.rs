@@ -329,13 +329,13 @@ impl Worker {
                 let at = endpoint_of(forward);
                 log.event(&Event::ListenerRefused { peer, user, at, reason: words });
             }
-            Notice::Unlistened { forward, why, .. } => {
+            Notice::Unlistened { forward, duration, accepted, why, .. } => {
                 log.event(&Event::ListenerEnded {
                     peer,
                     user,
                     at: endpoint_of(forward),
-                    millis: 0,
-                    connections: 0,
+                    millis: *duration,
+                    connections: *accepted,
                     reason: match why {
                         served::Unlistened::Cancelled => "cancelled",
                         served::Unlistened::TakenOver => "taken-over",

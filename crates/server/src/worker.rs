@@ -104,8 +104,9 @@ impl Worker {
         let settings = self.shared.settings();
         let number = self.shared.next_connection();
         socket.set_keepalive(settings.global.tcp_keep_alive);
-        let engine =
+        let mut engine =
             Engine::server(settings.engine(), Box::new(SystemRandom::new()), reactor.now());
+        engine.set_purse(self.shared.memory.of_all());
         let key = match reactor.add_session(Box::new(socket), engine) {
             Ok(key) => key,
             Err(error) => {
@@ -239,6 +240,9 @@ impl Worker {
         };
         let blobs: Vec<Vec<u8>> = connection.settings.host_keys.public_blobs().collect();
         if let Some(engine) = reactor.engine(key) {
+            if let Some(limit) = permissions.options.memory_limit_per_user {
+                engine.set_purse(self.shared.memory.of_user(&permissions.account.name, limit));
+            }
             engine.set_keepalive(crate::rules::keepalive(&permissions.options));
             let blobs: Vec<&[u8]> = blobs.iter().map(Vec::as_slice).collect();
             engine.announce_host_keys(&blobs);

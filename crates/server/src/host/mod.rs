@@ -108,6 +108,9 @@ pub(crate) trait Host: Send + Sync {
         rules: &KeyRules,
     ) -> KeyVerdict;
 
+    /// Whether anybody has a password here at all: otherwise none is asked for.
+    fn has_passwords(&self) -> bool;
+
     /// Whether this is the account's password; an account that does not exist takes as long to say so.
     ///
     /// An empty password is never one unless `permit_empty` (PermitEmptyPasswords).

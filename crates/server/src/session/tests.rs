@@ -36,6 +36,9 @@ impl Host for Bare {
     fn check_key(&self, _: &Account, _: &ShownKey<'_>, _: &Origin, _: &KeyRules) -> KeyVerdict {
         Err("no keys here".into())
     }
+    fn has_passwords(&self) -> bool {
+        false
+    }
     fn check_password(&self, _: Option<&Account>, _: &[u8], _: bool) -> bool {
         false
     }
