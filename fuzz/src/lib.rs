@@ -12,7 +12,7 @@ mod session;
 mod transport;
 mod wire;
 
-pub use forwarding::{config_line, dynamic_request, forward_spec};
+pub use forwarding::{config_line, dynamic_request, forward_spec, sshd_config};
 pub use keys::{agent_reply, authorized_keys_line, known_hosts_line, private_key};
 pub use packet::open_packet;
 pub use session::session;
@@ -33,6 +33,7 @@ pub const TARGETS: &[Target] = &[
     ("open_packet", open_packet),
     ("private_key", private_key),
     ("session", session),
+    ("sshd_config", sshd_config),
     ("transport_bytes", transport_bytes),
     ("wire_messages", wire_messages),
 ];

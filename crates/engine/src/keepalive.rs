@@ -39,6 +39,12 @@ impl Silence {
         Self { limits, asked: 0, next_at: 0, unanswered: Vec::new() }
     }
 
+    /// Asks as often as this from `now` on.
+    pub(crate) fn set(&mut self, limits: Option<Keepalive>, now: u64) {
+        self.limits = limits;
+        self.broken(now);
+    }
+
     /// The peer sent something.
     pub(crate) fn broken(&mut self, now: u64) {
         if let Some(limits) = self.limits {
@@ -70,6 +76,11 @@ impl Silence {
     pub(crate) fn answered(&mut self, request: RequestId) -> bool {
         let at = self.unanswered.iter().position(|asked| *asked == request);
         at.map(|at| self.unanswered.remove(at)).is_some()
+    }
+
+    /// Nothing is going on: keeps no more memory than it needs.
+    pub(crate) fn rest(&mut self) {
+        self.unanswered.shrink_to_fit();
     }
 
     pub(crate) fn deadline(&self) -> Option<u64> {

@@ -30,11 +30,11 @@ pub use adit_auth::Violation as LoginViolation;
 pub use adit_auth::client as login_client;
 pub use adit_auth::server as login_server;
 pub use adit_connection::{
-    Answer, Channel, ChannelRequestId, Forward, LocalChannel, Open, OpenError, OpenFailure,
+    Answer, Channel, ChannelRequestId, Forward, LocalChannel, Open, OpenError, OpenFailure, Purse,
     ReplyToken, Request, RequestError, RequestId, host_key_proof, host_keys,
 };
 pub use adit_transport::{Counters, Negotiated};
-pub use adit_wire::channel::open_failure;
+pub use adit_wire::channel::{EXTENDED_DATA_STDERR, WindowChange, open_failure};
 pub use batch::{Batch, Blocked};
 pub use config::{ClientConfig, ServerConfig};
 pub use engine::Engine;

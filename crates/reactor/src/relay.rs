@@ -30,6 +30,7 @@ impl Reactor {
     /// Opens every complete packet that was received, in place, and hands on what it says.
     pub(crate) fn open_packets(&mut self, key: Key, handler: &mut dyn Handler) {
         let mut gather = Gather { channel: None, spans: std::mem::take(&mut self.spans) };
+        let before = self.sessions.get(key).map_or(0, |session| session.tx.pending_len());
         while let Some(session) =
             self.sessions.get_mut(key).filter(|session| session.closed.is_none())
         {
@@ -54,6 +55,9 @@ impl Reactor {
         }
         self.deliver(key, &mut gather, handler);
         self.spans = gather.spans;
+        if let Some(session) = self.sessions.get_mut(key) {
+            session.answers.caused(before, session.tx.pending_len());
+        }
     }
 
     /// Writes gathered payload to its stream, behind what was spilled.
@@ -67,7 +71,7 @@ impl Reactor {
         let stream_key = session.stream_of(channel);
         match stream_key.and_then(|stream| self.streams.get_mut(stream)) {
             Some(stream) => {
-                let left = stream.write_through(payload);
+                let left = stream.write_through(payload, self.now);
                 session.engine.delivered(channel, left);
                 if let (true, Some(stream)) = (stream.outbound == Outbound::Broken, stream_key) {
                     self.queue_fill(stream);
@@ -188,7 +192,7 @@ impl Reactor {
         stream.bound = None;
         if matches!(stream.outbound, Outbound::Finishing | Outbound::Shut) {
             stream.inbound = Inbound::Ended;
-            self.queue_fill(key);
+            self.reap_if_done(key);
         } else {
             self.cut(key);
         }
@@ -206,21 +210,21 @@ impl Reactor {
             self.drain_spill(key);
             match self.streams.get(key).map(|stream| stream.inbound) {
                 Some(Inbound::Dialogue) => self.read_dialogue(key, handler),
-                Some(Inbound::Flowing) if self.fill(key, share) => {
-                    handler.event(self, Event::InputEnded { stream: key });
+                Some(Inbound::Flowing) => {
+                    if let Some(event) = self.fill(key, share) {
+                        handler.event(self, event);
+                    }
                 }
                 _ => {}
             }
-            if self.streams.get(key).is_some_and(Stream::is_done) {
-                self.to_reap.push(key);
-            }
+            self.reap_if_done(key);
         }
     }
 
     /// Writes what an earlier turn had to leave.
     fn drain_spill(&mut self, key: Key) {
         let Some(stream) = self.streams.get_mut(key) else { return };
-        let left = stream.write_through(std::iter::empty());
+        let left = stream.write_through(std::iter::empty(), self.now);
         if let (Some(Bound { session, channel, .. }), true) = (stream.bound, left > 0) {
             if let Some(owner) = self.sessions.get_mut(session) {
                 owner.engine.set_now(self.now);
@@ -252,35 +256,41 @@ impl Reactor {
 
     /// Reads straight into packets, as much as the window, the output and the stream's share allow.
     ///
-    /// True when the input of a stream that is not a channel's only end is over.
-    fn fill(&mut self, key: Key, share: usize) -> bool {
-        let Some(stream) = self.streams.get_mut(key) else { return false };
-        let Some(bound) = stream.bound else { return false };
-        let Some(owner) = self.sessions.get_mut(bound.session) else { return false };
+    /// Gives what the owner of a stream that is not a channel's only end is to be told.
+    fn fill(&mut self, key: Key, share: usize) -> Option<Event> {
+        let stream = self.streams.get_mut(key)?;
+        let bound = stream.bound?;
+        let owner = self.sessions.get_mut(bound.session)?;
         if !stream.has_input() {
-            return false;
+            return None;
         }
         // A link that is full is not helped by more output: what waits here delays everybody else's packets.
         if !owner.tx.is_empty() && (!owner.ready.write || owner.tx.pending_len() >= BATCH) {
-            owner.waiting.push(key);
-            return false;
+            owner.wait(key, stream);
+            return None;
         }
         if owner.tx.room() < share.min(BATCH) {
             owner.tx.lend(self.pool.take());
         }
-        let mut told = false;
+        let mut told = None;
         match fill_once(owner, stream, bound, share) {
-            Ok(Filled::Some) => self.queue_if_readable(key),
+            Ok(Filled::Some) => {
+                stream.active_at = self.now;
+                self.queue_if_readable(key);
+            }
+            Ok(Filled::Nothing) if std::mem::take(&mut stream.draining) => {
+                told = Some(Event::Drained { stream: key });
+            }
             Ok(Filled::Nothing) => {}
             Ok(Filled::End) => {
                 stream.inbound = Inbound::Ended;
                 match bound.end {
                     End::Whole => owner.engine.send_eof(bound.channel),
-                    End::Part { .. } => told = true,
+                    End::Part { .. } => told = Some(Event::InputEnded { stream: key }),
                 }
             }
             Ok(Filled::Blocked(Blocked::Window)) => {}
-            Ok(Filled::Blocked(Blocked::Rekeying | Blocked::OutputFull)) => owner.waiting.push(key),
+            Ok(Filled::Blocked(Blocked::Rekeying | Blocked::OutputFull)) => owner.wait(key, stream),
             Ok(Filled::Blocked(_)) => stream.inbound = Inbound::Ended,
             Err(error) => self.break_off(key, error),
         }
@@ -290,8 +300,7 @@ impl Reactor {
     }
 
     fn queue_if_readable(&mut self, key: Key) {
-        if self.streams.get(key).is_some_and(|stream| stream.ready.read || !stream.early.is_empty())
-        {
+        if self.streams.get(key).is_some_and(Stream::has_input) {
             self.queue_fill(key);
         }
     }

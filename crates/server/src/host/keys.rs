@@ -19,10 +19,6 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
-/// Where sshd looks for keys when nobody says where; those that are not there are no matter.
-pub(crate) const DEFAULT_HOST_KEYS: [&str; 3] =
-    ["/etc/ssh/ssh_host_rsa_key", "/etc/ssh/ssh_host_ecdsa_key", "/etc/ssh/ssh_host_ed25519_key"];
-
 /// Private keys, each with its certificate.
 #[derive(Debug, Default)]
 pub(crate) struct HostKeyRing {

@@ -6,7 +6,6 @@
 //!
 //! It is the seam at which the network-facing process can later run without host keys, files and privileges.
 
-pub(crate) mod allowed;
 mod authorized;
 mod clock;
 mod command;
@@ -14,6 +13,7 @@ pub(crate) mod gateway;
 pub(crate) mod keys;
 pub(crate) mod password;
 mod rights;
+pub(crate) mod root_login;
 pub(crate) mod rules;
 mod shadow;
 mod signer;
@@ -21,13 +21,15 @@ mod sockets;
 pub(crate) mod system;
 #[cfg(test)]
 mod testing;
-mod tokens;
+pub(crate) mod tokens;
 pub(crate) mod user;
 mod users_file;
 
-pub(crate) use rules::{AccessRules, KeyRules};
+pub(crate) use rules::KeyRules;
 
+use crate::session::{Ends, Leader, Plan, Terminal, TerminalWish};
 use adit_keys::authorized_keys::Grants;
+use rustix::process::Signal;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -53,6 +55,13 @@ pub(crate) struct SystemAccount {
     pub(crate) gids: Vec<u32>,
     pub(crate) home: PathBuf,
     pub(crate) shell: PathBuf,
+}
+
+impl Account {
+    /// Whether PermitRootLogin is about it.
+    pub(crate) fn is_root(&self) -> bool {
+        self.system.as_ref().is_some_and(|system| system.uid == 0)
+    }
 }
 
 /// Where a login comes from.
@@ -132,6 +141,30 @@ pub(crate) trait Host: Send + Sync {
     /// # Errors
     /// Those of the system.
     fn unlink_unix(&self, account: &Account, path: &str) -> io::Result<()>;
+
+    /// Makes a terminal for a session of the account's.
+    ///
+    /// # Errors
+    /// Those of the system.
+    fn open_terminal(&self, account: &SystemAccount, wish: &TerminalWish) -> io::Result<Terminal> {
+        crate::session::open_terminal(account, wish)
+    }
+
+    /// Starts a session's first process as planned, with these as its stdin, stdout and stderr.
+    ///
+    /// # Errors
+    /// Those of the system.
+    fn start(&self, plan: &Plan, ends: Ends) -> io::Result<Leader> {
+        crate::session::start_leader(plan, ends)
+    }
+
+    /// Signals a session's process group with the account's rights.
+    ///
+    /// # Errors
+    /// Those of the system.
+    fn signal(&self, account: &SystemAccount, leader: &Leader, signal: Signal) -> io::Result<()> {
+        leader.signal(account, signal)
+    }
 
     /// Listens on a TCP address with the account's rights.
     ///

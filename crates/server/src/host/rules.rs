@@ -61,29 +61,3 @@ impl Default for KeyRules {
         }
     }
 }
-
-/// Which accounts log in at all; patterns as written, `user` or `user@host`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct AccessRules {
-    /// DenyUsers
-    pub(crate) deny_users: Vec<String>,
-    /// AllowUsers; empty: everybody.
-    pub(crate) allow_users: Vec<String>,
-    /// DenyGroups
-    pub(crate) deny_groups: Vec<String>,
-    /// AllowGroups; empty: everybody.
-    pub(crate) allow_groups: Vec<String>,
-}
-
-/// PermitRootLogin
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum RootLogin {
-    /// `yes`
-    Yes,
-    /// `prohibit-password`
-    ProhibitPassword,
-    /// `forced-commands-only`
-    ForcedCommandsOnly,
-    /// `no`
-    No,
-}

@@ -35,7 +35,7 @@ pub(super) fn expand(text: &str, value: &dyn Fn(char) -> Option<String>) -> Resu
 ///
 /// # Errors
 /// What is wrong with it, or that the account has nothing to put in.
-pub(super) fn file_of(pattern: &str, account: &Account) -> Result<PathBuf, String> {
+pub(crate) fn file_of(pattern: &str, account: &Account) -> Result<PathBuf, String> {
     if !is_file_name(&account.name) {
         let name = account.name.escape_debug();
         return Err(format!("user {name}: not a name that a file could have"));

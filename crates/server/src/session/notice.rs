@@ -1,0 +1,107 @@
+//! What is told of a session channel when it is over, for the log.
+//! Touches: plain data.   Never: the log.
+//! Invariants: each command that was asked for has one; texts of the peer bear no control characters.
+//! Errors: none.   Allocates: per session channel.
+//! Proved by: those of the session.
+
+use super::leader::Exit;
+use super::signals;
+use super::task::{Kind, Task};
+use adit_engine::Channel;
+use adit_reactor::Key;
+use std::fmt;
+use std::time::Duration;
+
+/// A session channel has come to its end, or something it asked for was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Notice {
+    /// On which connection.
+    pub(crate) session: Key,
+    /// Which of its channels.
+    pub(crate) channel: Channel,
+    /// What it was opened for; none if nothing was asked for.
+    pub(crate) kind: Option<Kind>,
+    /// The command line that ran, for a log: shell quoting is not undone.
+    pub(crate) command: String,
+    /// Whether the command was forced.
+    pub(crate) forced: bool,
+    /// The terminal's device, if there was one.
+    pub(crate) terminal: Option<String>,
+    /// How it ended.
+    pub(crate) end: SessionEnd,
+    /// Bytes to the client.
+    pub(crate) sent: u64,
+    /// Bytes from the client.
+    pub(crate) received: u64,
+    /// From the request to the end.
+    pub(crate) duration: Duration,
+}
+
+impl Notice {
+    /// What it was opened for, as sshd says it.
+    pub(crate) fn what(&self) -> String {
+        let forced = if self.forced { "forced-command" } else { "command" };
+        match &self.kind {
+            Some(Kind::Subsystem(name)) => format!("subsystem '{}'", printable(name)),
+            Some(Kind::Shell) if !self.forced => "shell".into(),
+            Some(_) => forced.into(),
+            None => "nothing".into(),
+        }
+    }
+
+    /// The exit status, if the command came to one.
+    pub(crate) const fn status(&self) -> Option<u32> {
+        match self.end {
+            SessionEnd::Exit(Exit::Status(status)) => Some(status),
+            _ => None,
+        }
+    }
+
+    /// The name of the signal that ended it, if one did.
+    pub(crate) fn signal(&self) -> Option<String> {
+        match self.end {
+            SessionEnd::Exit(Exit::Signal { number, .. }) => {
+                Some(signals::name_of(number).to_string())
+            }
+            _ => None,
+        }
+    }
+}
+
+/// How a session channel ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum SessionEnd {
+    /// The command ended.
+    Exit(Exit),
+    /// The client closed the channel before the command ended.
+    Closed,
+    /// The connection ended before the command did.
+    ConnectionLost,
+    /// What was asked for was refused, with the reason; the channel goes on.
+    Refused(String),
+}
+
+impl fmt::Display for SessionEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exit(Exit::Status(code)) => write!(f, "exit status {code}"),
+            Self::Exit(Exit::Signal { number, core_dumped }) => {
+                let core = if *core_dumped { ", core dumped" } else { "" };
+                write!(f, "signal {} ({number}){core}", signals::name_of(*number))
+            }
+            Self::Closed => f.write_str("closed by the client"),
+            Self::ConnectionLost => f.write_str("connection lost"),
+            Self::Refused(reason) => f.write_str(reason),
+        }
+    }
+}
+
+/// What a task would run, fit for a log.
+pub(super) fn command_of(task: &Task) -> String {
+    printable(&String::from_utf8_lossy(task.command.as_deref().unwrap_or_default()))
+}
+
+/// Without control characters.
+pub(super) fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
+}
