@@ -69,7 +69,8 @@ impl Settings {
     pub(crate) fn engine(&self) -> adit_engine::ServerConfig {
         adit_engine::ServerConfig {
             transport: self.transport.clone(),
-            verify: adit_engine::verify_signature,
+            // Whether a security key must have been touched depends on the line that authorizes it.
+            verify: adit_engine::verify_signature_alone,
             connection: adit_connection::Config::new(adit_connection::Side::Server),
             keepalive: None,
         }
@@ -93,7 +94,16 @@ fn host_keys(options: &ServerOptions) -> (HostKeyRing, Vec<String>) {
     let files: Vec<PathBuf> =
         names.into_iter().map(PathBuf::from).filter(|file| named || file.exists()).collect();
     let certificates: Vec<PathBuf> = options.host_certificates.iter().map(PathBuf::from).collect();
-    HostKeyRing::load(&files, &certificates)
+    let agent = options.host_key_agent.as_deref().and_then(agent_socket);
+    HostKeyRing::load(&files, &certificates, agent.as_deref())
+}
+
+/// HostKeyAgent: a path, or the variable that has it.
+fn agent_socket(value: &str) -> Option<PathBuf> {
+    match value {
+        "SSH_AUTH_SOCK" => std::env::var_os(value).map(PathBuf::from),
+        path => Some(PathBuf::from(path)),
+    }
 }
 
 fn transport(options: &ServerOptions, host_keys: Arc<HostKeyRing>) -> adit_transport::Config {

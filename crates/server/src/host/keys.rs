@@ -32,13 +32,9 @@ struct HostKey {
 }
 
 impl HostKeyRing {
-    /// Loads what can be loaded, and says what cannot.
-    pub(crate) fn load(files: &[PathBuf], certificates: &[PathBuf]) -> (Self, Vec<String>) {
-        Self::load_with_agent(files, certificates, None)
-    }
-
-    /// The same, where an agent (HostKeyAgent) has the private halves that are not in the files.
-    pub(crate) fn load_with_agent(
+    /// Loads what can be loaded, and says what cannot; an agent (HostKeyAgent) may have the private halves that are
+    /// not in the files.
+    pub(crate) fn load(
         files: &[PathBuf],
         certificates: &[PathBuf],
         agent: Option<&Path>,
@@ -210,7 +206,7 @@ mod tests {
         let scratch = Scratch::new("host-keys");
         let files = ["rsa", "p256", "ed25519"].map(|name| key(&scratch, name, 0o600));
         let certificate = testdata("certificate/host-cert.pub");
-        let (ring, complaints) = HostKeyRing::load(&files, &[certificate]);
+        let (ring, complaints) = HostKeyRing::load(&files, &[certificate], None);
         assert_eq!(complaints, [""; 0]);
         let expected = [
             "rsa-sha2-512",
@@ -233,8 +229,11 @@ mod tests {
     #[test]
     fn a_key_proves_itself_by_the_algorithm_that_was_agreed_on() {
         let scratch = Scratch::new("prove");
-        let (ring, _) =
-            HostKeyRing::load(&[key(&scratch, "rsa", 0o600), key(&scratch, "p256", 0o600)], &[]);
+        let (ring, _) = HostKeyRing::load(
+            &[key(&scratch, "rsa", 0o600), key(&scratch, "p256", 0o600)],
+            &[],
+            None,
+        );
         for blob in ring.public_blobs() {
             for rsa in [SignatureAlgorithm::RsaSha2_256, SignatureAlgorithm::RsaSha2_512] {
                 let public = PublicKey::decode(&blob).unwrap();
@@ -263,7 +262,7 @@ mod tests {
             testdata("private/p256.pub"),
             missing.clone(),
         ];
-        let (ring, complaints) = HostKeyRing::load(&files, &certificates);
+        let (ring, complaints) = HostKeyRing::load(&files, &certificates, None);
         assert_eq!(names(&ring), ["ecdsa-sha2-nistp256"]);
         let shown = |path: &Path| path.display().to_string();
         assert!(complaints[0].contains("WARNING: UNPROTECTED PRIVATE KEY FILE!"));
@@ -286,7 +285,7 @@ mod tests {
                 ),
             ]
         );
-        assert!(HostKeyRing::load(&[missing], &[]).0.is_empty());
+        assert!(HostKeyRing::load(&[missing], &[], None).0.is_empty());
     }
 
     #[test]
@@ -296,7 +295,7 @@ mod tests {
         let file = scratch.file("host.pub", &public, 0o644);
         let certificate = testdata("certificate/host-cert.pub");
         let files = [file, key(&scratch, "p256", 0o600)];
-        let load = |agent| HostKeyRing::load_with_agent(&files, from_ref(&certificate), agent);
+        let load = |agent| HostKeyRing::load(&files, from_ref(&certificate), agent);
         let (ring, complaints) = load(Some(Path::new("/nonexistent/agent")));
         assert_eq!(complaints, [""; 0]);
         let expected = ["ssh-ed25519-cert-v01@openssh.com", "ssh-ed25519", "ecdsa-sha2-nistp256"];
@@ -313,7 +312,7 @@ mod tests {
         let path = scratch.path("ssh_host_ed25519_key");
         generate_host_key(&path).unwrap();
         assert_eq!(path.metadata().unwrap().mode() & 0o777, 0o600);
-        let (ring, complaints) = HostKeyRing::load(from_ref(&path), &[]);
+        let (ring, complaints) = HostKeyRing::load(from_ref(&path), &[], None);
         assert_eq!((names(&ring), complaints), (vec!["ssh-ed25519"], vec![]));
         let beside = PublicKeyLine::load(&scratch.path("ssh_host_ed25519_key.pub")).unwrap();
         assert_eq!(ring.public_blobs().collect::<Vec<_>>(), [beside.blob]);
