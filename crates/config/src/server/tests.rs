@@ -138,7 +138,7 @@ effects! {
     MaxListenersPerConnection: "MaxListenersPerConnection 16" => max_listeners_per_connection == 16;
     MaxSessions: "MaxSessions 0" => max_sessions == 0;
     MaxStartups: "MaxStartups 5:50:20" => max_startups == MaxStartups { begin: 5, rate: 50, full: 20 };
-    MaxStartups: "MaxStartups 20" => max_startups == MaxStartups { begin: 20, rate: 100, full: 20 };
+    MaxStartups: "MaxStartups 20" => max_startups == MaxStartups { begin: 20, rate: 30, full: 20 };
     MemoryLimit: "MemoryLimit 1G" => memory_limit == 1 << 30;
     MemoryLimitPerUser: "MemoryLimitPerUser 16M" => memory_limit_per_user == Some(16 << 20);
     PasswordAuthentication: "PasswordAuthentication no" => password_authentication == false;
@@ -866,6 +866,12 @@ fn a_block_in_an_included_file_ends_with_it_and_its_conditions_add_to_those_arou
     assert_eq!(sessions("ada", 2222), (1, 1, true));
     assert_eq!(sessions("ada", 22), (2, 1, true));
     assert_eq!(sessions("bob", 2222), (10, 6, false));
+}
+
+#[test]
+fn the_folder_of_the_main_file_is_no_pattern() {
+    let config = load_files(&[("/x[1]/conf", "Include *.c"), ("/x[1]/a.c", "MaxSessions 1")]);
+    assert_eq!(config.unwrap().global_options().max_sessions, 1);
 }
 
 #[test]
