@@ -8,8 +8,8 @@ use super::*;
 use crate::algorithms::AlgorithmSet;
 use crate::row::{Row, Scope, Status};
 use crate::types::{
-    AllowForwarding, FingerprintHash, GatewayPorts, IpQos, LogFormat, LogLevel, PermitRootLogin,
-    RekeyLimit, SyslogFacility,
+    AddressFamily, AllowForwarding, AuthMethod, FingerprintHash, GatewayPorts, IpQos, LogFormat,
+    LogLevel, PermitRootLogin, RekeyLimit, Role, StaleListener, SyslogFacility,
 };
 use adit_forward::{PermitListen, PermitOpen};
 use proptest::prelude::*;
@@ -164,7 +164,7 @@ effects! {
     RefuseConnection: "RefuseConnection yes" => refuse_connection == true;
     RekeyLimit: "RekeyLimit 1G 1h" => rekey_limit == RekeyLimit { bytes: Some(1 << 30), seconds: Some(3600) };
     RequiredRSASize: "RequiredRSASize 3072" => required_rsa_size == 3072;
-    RevokedKeys: "RevokedKeys /krl ~/krl" => revoked_keys == strings(["/krl", "/home/ada/krl"]);
+    RevokedKeys: "RevokedKeys /krl ~/krl krl" => revoked_keys == strings(["/krl", "/home/ada/krl", "/etc/ssh/krl"]);
     Role: "Role gateway" => role == Role::Gateway;
     SetEnv: "SetEnv A=b \"C=d e\" A=x" => set_env == [("A".into(), "b".into()), ("C".into(), "d e".into())];
     StreamLocalBindMask: "StreamLocalBindMask 0117" => stream_local_bind_mask == 0o117;
@@ -964,7 +964,7 @@ fn relative_names_are_beside_the_file_or_where_the_command_was_given() {
 #[test]
 fn host_keys_are_the_usual_ones_unless_named() {
     let defaults = ServerOptions::defaults(&ALGORITHMS);
-    assert_eq!(defaults.host_keys_to_load(), (DEFAULT_HOST_KEYS.to_vec(), false));
+    assert_eq!(defaults.host_keys_to_load(), (options::DEFAULT_HOST_KEYS.to_vec(), false));
     assert_eq!(options("HostKey /k").host_keys_to_load(), (vec!["/k"], true));
 }
 
