@@ -4,6 +4,7 @@
 //! Errors: [`io::Error`].   Allocates: the texts.
 //! Proved by: `tests` in `server`.
 
+use super::keywords::Stored;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -57,8 +58,30 @@ impl Files for Disk {
     }
 }
 
+impl Stored {
+    /// Puts names of files right: `~`, and relative ones, which are in `folder`.
+    pub(super) fn complete_names(&mut self, files: &dyn Files, folder: &Path) {
+        let singles = [
+            &mut self.banner,
+            &mut self.pid_file,
+            &mut self.trusted_user_ca_keys,
+            &mut self.users_file,
+        ];
+        let lists = [&mut self.host_keys, &mut self.host_certificates].into_iter().flatten();
+        let lists = lists.chain(self.revoked_keys.iter_mut().flatten());
+        for name in singles.into_iter().flatten().chain(lists) {
+            *name = absolute(name, files, folder);
+        }
+        // Relative ones of these are in the home of whoever logs in.
+        let lists = self.authorized_keys_files.iter_mut().flatten();
+        for name in self.authorized_principals_file.iter_mut().chain(lists) {
+            *name = tilde(name, files);
+        }
+    }
+}
+
 /// `~` and names relative to `folder` put right; `none` stays.
-pub(super) fn absolute(name: &str, files: &dyn Files, folder: &Path) -> String {
+fn absolute(name: &str, files: &dyn Files, folder: &Path) -> String {
     if name.eq_ignore_ascii_case("none") {
         return name.into();
     }

@@ -192,8 +192,11 @@ impl<'a> Parser<'a> {
             return Err(ConfigError::value("Too many recursive configuration includes", source));
         }
         for pattern in patterns {
-            let pattern = self.folder.join(tilde(&pattern, self.files));
-            let pattern = pattern.to_string_lossy();
+            let mut pattern = tilde(&pattern, self.files);
+            if Path::new(&pattern).is_relative() {
+                let folder = glob::Pattern::escape(&self.folder.to_string_lossy());
+                pattern = format!("{folder}/{pattern}");
+            }
             let paths = self.files.matching(&pattern).map_err(|_| {
                 ConfigError::value(&format!("include \"{pattern}\" glob failed"), source)
             })?;

@@ -8,8 +8,8 @@ use super::*;
 use crate::algorithms::AlgorithmSet;
 use crate::row::{Row, Scope, Status};
 use crate::types::{
-    AllowForwarding, FingerprintHash, GatewayPorts, IpQos, LogFormat, LogLevel, PermitRootLogin,
-    RekeyLimit, SyslogFacility,
+    AddressFamily, AllowForwarding, AuthMethod, FingerprintHash, GatewayPorts, IpQos, LogFormat,
+    LogLevel, PermitRootLogin, RekeyLimit, Role, StaleListener, SyslogFacility,
 };
 use adit_forward::{PermitListen, PermitOpen};
 use proptest::prelude::*;
@@ -138,7 +138,7 @@ effects! {
     MaxListenersPerConnection: "MaxListenersPerConnection 16" => max_listeners_per_connection == 16;
     MaxSessions: "MaxSessions 0" => max_sessions == 0;
     MaxStartups: "MaxStartups 5:50:20" => max_startups == MaxStartups { begin: 5, rate: 50, full: 20 };
-    MaxStartups: "MaxStartups 20" => max_startups == MaxStartups { begin: 20, rate: 100, full: 20 };
+    MaxStartups: "MaxStartups 20" => max_startups == MaxStartups { begin: 20, rate: 30, full: 20 };
     MemoryLimit: "MemoryLimit 1G" => memory_limit == 1 << 30;
     MemoryLimitPerUser: "MemoryLimitPerUser 16M" => memory_limit_per_user == Some(16 << 20);
     PasswordAuthentication: "PasswordAuthentication no" => password_authentication == false;
@@ -164,7 +164,7 @@ effects! {
     RefuseConnection: "RefuseConnection yes" => refuse_connection == true;
     RekeyLimit: "RekeyLimit 1G 1h" => rekey_limit == RekeyLimit { bytes: Some(1 << 30), seconds: Some(3600) };
     RequiredRSASize: "RequiredRSASize 3072" => required_rsa_size == 3072;
-    RevokedKeys: "RevokedKeys /krl ~/krl" => revoked_keys == strings(["/krl", "/home/ada/krl"]);
+    RevokedKeys: "RevokedKeys /krl ~/krl krl" => revoked_keys == strings(["/krl", "/home/ada/krl", "/etc/ssh/krl"]);
     Role: "Role gateway" => role == Role::Gateway;
     SetEnv: "SetEnv A=b \"C=d e\" A=x" => set_env == [("A".into(), "b".into()), ("C".into(), "d e".into())];
     StreamLocalBindMask: "StreamLocalBindMask 0117" => stream_local_bind_mask == 0o117;
@@ -869,6 +869,12 @@ fn a_block_in_an_included_file_ends_with_it_and_its_conditions_add_to_those_arou
 }
 
 #[test]
+fn the_folder_of_the_main_file_is_no_pattern() {
+    let config = load_files(&[("/x[1]/conf", "Include *.c"), ("/x[1]/a.c", "MaxSessions 1")]);
+    assert_eq!(config.unwrap().global_options().max_sessions, 1);
+}
+
+#[test]
 fn files_that_include_each_other_come_to_an_end() {
     let all = "Include *";
     let errors =
@@ -958,7 +964,7 @@ fn relative_names_are_beside_the_file_or_where_the_command_was_given() {
 #[test]
 fn host_keys_are_the_usual_ones_unless_named() {
     let defaults = ServerOptions::defaults(&ALGORITHMS);
-    assert_eq!(defaults.host_keys_to_load(), (DEFAULT_HOST_KEYS.to_vec(), false));
+    assert_eq!(defaults.host_keys_to_load(), (options::DEFAULT_HOST_KEYS.to_vec(), false));
     assert_eq!(options("HostKey /k").host_keys_to_load(), (vec!["/k"], true));
 }
 
