@@ -4,8 +4,13 @@
 //! Errors: a panic is a finding.   Allocates: freely.
 //! Proved by: the seeds.
 
+use adit_config::server::{Files, MatchContext, ServerConfig};
 use adit_config::{AlgorithmSet, Algorithms, Partial, Source};
 use adit_forward::{DynamicRequest, ForwardSpec, Step, Target};
+use std::cell::Cell;
+use std::io;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
 
 const NAMES: AlgorithmSet =
     AlgorithmSet { supported: &["one", "two", "three"], default: &["one", "two"] };
@@ -20,6 +25,61 @@ pub fn config_line(bytes: &[u8]) {
         let _ = options.line(line, &Source::CommandLine);
     }
     let _ = options.with_defaults();
+}
+
+/// A server's configuration is read or refused; what was read is decided for a connection and shown.
+///
+/// What follows a NUL is a file that can be included.
+pub fn sshd_config(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let (main, included) = text.split_once('\0').unwrap_or((text, ""));
+    let files = Texts { main, included, left: Cell::new(INCLUDES) };
+    let Ok(config) = ServerConfig::load_from(&files, Some(Path::new("/main")), &[], &ALGORITHMS)
+    else {
+        return;
+    };
+    let groups = ["staff".to_owned()];
+    let ada = MatchContext {
+        user: Some("ada"),
+        groups: &groups,
+        host: Some("pi.example"),
+        address: Some(Ipv4Addr::LOCALHOST.into()),
+        local_port: Some(22),
+        ..MatchContext::default()
+    };
+    let options = config.options(&ada);
+    let _ = (options.lets_in(&ada), options.penalties(), options.listen_on());
+    assert!(options.dump().lines().all(|line| line.contains(' ')));
+}
+
+/// How often the second file may be included: it could include itself.
+const INCLUDES: u32 = 4;
+
+/// Two files without a disk.
+struct Texts<'a> {
+    main: &'a str,
+    included: &'a str,
+    left: Cell<u32>,
+}
+
+impl Files for Texts<'_> {
+    fn read(&self, path: &Path) -> io::Result<String> {
+        Ok(if path == Path::new("/main") { self.main } else { self.included }.to_owned())
+    }
+
+    fn matching(&self, _: &str) -> io::Result<Vec<PathBuf>> {
+        let left = self.left.get();
+        self.left.set(left.saturating_sub(1));
+        Ok(if left == 0 { Vec::new() } else { vec!["/included".into()] })
+    }
+
+    fn current_folder(&self) -> PathBuf {
+        "/".into()
+    }
+
+    fn home(&self) -> Option<PathBuf> {
+        Some("/home/ada".into())
+    }
 }
 
 /// A specification is understood or refused, in all three directions.

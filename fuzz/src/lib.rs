@@ -12,8 +12,8 @@ mod session;
 mod transport;
 mod wire;
 
-pub use forwarding::{config_line, dynamic_request, forward_spec};
-pub use keys::{agent_reply, known_hosts_line, private_key};
+pub use forwarding::{config_line, dynamic_request, forward_spec, sshd_config};
+pub use keys::{agent_reply, authorized_keys_line, known_hosts_line, private_key};
 pub use packet::open_packet;
 pub use session::session;
 pub use transport::transport_bytes;
@@ -25,6 +25,7 @@ pub type Target = (&'static str, fn(&[u8]));
 /// All targets.
 pub const TARGETS: &[Target] = &[
     ("agent_reply", agent_reply),
+    ("authorized_keys_line", authorized_keys_line),
     ("config_line", config_line),
     ("dynamic_request", dynamic_request),
     ("forward_spec", forward_spec),
@@ -32,6 +33,7 @@ pub const TARGETS: &[Target] = &[
     ("open_packet", open_packet),
     ("private_key", private_key),
     ("session", session),
+    ("sshd_config", sshd_config),
     ("transport_bytes", transport_bytes),
     ("wire_messages", wire_messages),
 ];

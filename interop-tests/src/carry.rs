@@ -59,11 +59,19 @@ pub fn into_sink(stream: &mut dyn Duplex, seed: u64, length: u64) {
 /// # Panics
 /// When any of it fails.
 pub fn through_every_forward(endpoint: &Endpoint, options: &[&str], length: u64) {
+    by_every_forward(&Invocation::to(endpoint).args(options), length);
+}
+
+/// The same with a client of the test's choice.
+///
+/// # Panics
+/// When any of it fails.
+pub fn by_every_forward(client: &Invocation, length: u64) {
     let echo = Service::echo();
     let (local, remote, dynamic) = (free_port(), free_port(), free_port());
     let destination = format!("127.0.0.1:{}", echo.port());
-    let _client = Invocation::to(endpoint)
-        .args(options)
+    let _client = client
+        .clone()
         .args(["-L", &format!("127.0.0.1:{local}:{destination}")])
         .args(["-R", &format!("127.0.0.1:{remote}:{destination}")])
         .args(["-D", &format!("127.0.0.1:{dynamic}")])

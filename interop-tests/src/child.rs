@@ -28,13 +28,20 @@ pub struct Guarded {
 impl Guarded {
     /// Starts `command` with its three streams on pipes. `name` heads its log when a test fails.
     pub fn start(name: &str, command: &mut Command) -> Self {
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Self::attach(
+            name,
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()),
+        )
+    }
+
+    /// Starts `command` with the streams it was given; those that are pipes are followed.
+    pub fn attach(name: &str, command: &mut Command) -> Self {
         let mut child =
             command.spawn().unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
         Self {
             name: name.to_owned(),
-            stderr: Log::follow(child.stderr.take().expect("piped above")),
-            stdout: Log::follow(child.stdout.take().expect("piped above")),
+            stderr: child.stderr.take().map(Log::follow).unwrap_or_default(),
+            stdout: child.stdout.take().map(Log::follow).unwrap_or_default(),
             stdin: child.stdin.take(),
             child,
         }

@@ -21,15 +21,17 @@ use std::{
 /// # Panics
 /// When `ADIT_BIN` is not set and no `adit` was built beside the tests.
 pub fn program() -> PathBuf {
-    if let Some(path) = env::var_os("ADIT_BIN") {
-        return path.into();
-    }
+    env::var_os("ADIT_BIN").map_or_else(|| beside_the_tests("adit", "ADIT_BIN"), PathBuf::from)
+}
+
+/// A program of ours that was built into the same folder as this test.
+pub(crate) fn beside_the_tests(name: &str, variable: &str) -> PathBuf {
     // target/<profile>/deps/<test> lies one folder below the programs.
     let test = env::current_exe().expect("this test's own path");
-    let built = test.ancestors().nth(2).expect("two folders up").join("adit");
+    let built = test.ancestors().nth(2).expect("two folders up").join(name);
     assert!(
         built.is_file(),
-        "{} is not there: `cargo build -p adit`, or set ADIT_BIN",
+        "{} is not there: `cargo build -p {name}`, or set {variable}",
         built.display()
     );
     built

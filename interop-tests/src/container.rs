@@ -1,11 +1,13 @@
-//! Servers of other versions, in containers: OpenSSH and Dropbear of several Debian releases.
+//! Servers and clients of other versions, in containers: OpenSSH and Dropbear of several Debian releases.
 //! Touches: podman or docker, debootstrap, the cache folder.   Never: an address outside loopback.
 //! Invariants: an image is made once and kept; a container is removed when its guard goes.
 //! Errors: [`Unavailable`] when there is no engine or no image; tests say so and are counted.   Allocates: freely.
 //! Proved by: `versions.rs`, `passwords.rs`, `dropbear.rs`.
 
 use crate::{
+    aditd,
     child::Guarded,
+    client::Invocation,
     endpoint::Endpoint,
     ports::free_port,
     scratch::Scratch,
@@ -43,16 +45,23 @@ pub const SID: Release = Release { name: "sid", has_penalties: true };
 /// All of them.
 pub const RELEASES: &[Release] = &[BULLSEYE, BOOKWORM, TRIXIE, SID];
 
+/// Counts what changes in the images: one that was made before is not used again.
+const GENERATION: u32 = 2;
+
 /// Who may log in with a password, inside the containers only.
 pub const USER: &str = "adit";
 /// That user's password.
 pub const PASSWORD: &str = "throw-away password";
 
+/// Somebody with the same key and no shell.
+pub const WITHOUT_SHELL: &str = "shut-out";
+
 /// Where a container sees the server's keys and configuration.
 const MOUNT: &str = "/adit";
 const READY: &str = "mkdir -p /run/sshd /run/adit && useradd -m -s /bin/sh adit && \
-    echo 'adit:throw-away password' | chpasswd && \
-    install -d -m 700 -o adit ~adit/.ssh && install -m 600 -o adit /adit/authorized_keys ~adit/.ssh/";
+    useradd -m -p '*' -s /usr/sbin/nologin shut-out && echo 'adit:throw-away password' | chpasswd && \
+    for user in adit shut-out; do install -d -m 700 -o $user /home/$user/.ssh && \
+    install -m 600 -o $user /adit/authorized_keys /home/$user/.ssh/; done";
 
 /// Why there is no container.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,7 +84,17 @@ pub struct Container {
 pub fn sshd(release: Release, setup: Setup) -> Option<Container> {
     let setup = if release.has_penalties { setup.line(NO_PENALTIES) } else { setup };
     let serve = format!("{READY} && exec /usr/sbin/sshd -D -e -f {MOUNT}/sshd_config");
-    start(release, &setup, &serve)
+    start(release, &setup, &serve, &[])
+}
+
+/// Starts the server under test inside a Debian release, where it has users to let in, or skips the test aloud.
+pub fn aditd(release: Release, setup: Setup) -> Option<Container> {
+    if !aditd::is_aditd() {
+        return sshd(release, setup);
+    }
+    let program = format!("{}:/aditd:ro", aditd::program().display());
+    let serve = format!("{READY} && exec /aditd -D -e -f {MOUNT}/sshd_config");
+    start(release, &setup.default_line(NO_PENALTIES), &serve, &["--volume", &program])
 }
 
 /// Starts Dropbear's server of a Debian release, or skips the test aloud.
@@ -84,20 +103,84 @@ pub fn dropbear(release: Release) -> Option<Container> {
         "{READY} && dropbearconvert openssh dropbear {MOUNT}/host-ed25519-256 /run/adit/key && \
          exec /usr/sbin/dropbear -F -E -r /run/adit/key -p 127.0.0.1:$PORT -P /run/adit/pid"
     );
-    start(release, &Setup::default(), &serve)
+    start(release, &Setup::default(), &serve, &[])
 }
 
-fn start(release: Release, setup: &Setup, serve: &str) -> Option<Container> {
-    match engine().and_then(|engine| engine.image(release.name).map(|image| (engine, image))) {
-        Ok((engine, image)) => {
-            let started = (0..5).find_map(|_| engine.try_run(&image, setup, serve));
-            Some(started.expect("a port for the container"))
-        }
-        Err(Unavailable(why)) => {
-            skip(&why);
-            None
-        }
+fn start(release: Release, setup: &Setup, serve: &str, options: &[&str]) -> Option<Container> {
+    let (engine, image) = engine_and_image(release)?;
+    let started = (0..5).find_map(|_| engine.try_run(&image, setup, serve, options));
+    Some(started.expect("a port for the container"))
+}
+
+fn engine_and_image(release: Release) -> Option<(&'static Engine, String)> {
+    engine()
+        .and_then(|engine| engine.image(release.name).map(|image| (engine, image)))
+        .map_err(|Unavailable(why)| skip(&why))
+        .ok()
+}
+
+/// A container in which the clients of a Debian release run.
+#[derive(Debug)]
+pub struct Clients {
+    engine: &'static Engine,
+    name: String,
+    /// The server's files as the container sees them.
+    endpoint: Endpoint,
+    _process: Guarded,
+}
+
+/// Makes the clients of a Debian release ready to go to a server, or skips the test aloud.
+pub fn clients(release: Release, scratch: &Scratch, endpoint: &Endpoint) -> Option<Clients> {
+    let (engine, image) = engine_and_image(release)?;
+    let name = fresh_name();
+    let mut command = engine.run_command(&name, scratch);
+    let convert = format!("dropbearconvert openssh dropbear {MOUNT}/user-key /root/dropbear-key");
+    // Dropbear's client refuses to start without a home of its own.
+    let wait = format!("mkdir -p /root/.ssh && {convert} && echo ready && exec sleep infinity");
+    command.args([&image, "sh", "-c", &wait]);
+    let process = Guarded::start(&format!("the clients in {image}"), &mut command);
+    process.stdout.wait_for("ready");
+    let seen = |path: &Path| {
+        Path::new(MOUNT).join(path.file_name().expect("a file of the server's scratch folder"))
+    };
+    let endpoint = Endpoint {
+        identity: seen(&endpoint.identity),
+        known_hosts: seen(&endpoint.known_hosts),
+        ..endpoint.clone()
+    };
+    Some(Clients { engine, name, endpoint, _process: process })
+}
+
+impl Clients {
+    /// OpenSSH's client.
+    pub fn ssh(&self) -> Invocation {
+        Invocation::to(&self.endpoint).program(self.engine.program.into()).args([
+            "exec",
+            "--interactive",
+            &self.name,
+            "ssh",
+        ])
     }
+
+    /// Dropbear's client, with options before its host and a remote command after it.
+    pub fn dbclient(&self, options: &[&str], remote_command: &[&str]) -> Command {
+        let mut command = Command::new(self.engine.program);
+        command.args(["exec", "--interactive", &self.name, "dbclient", "-y", "-y"]);
+        command.args(["-i", "/root/dropbear-key", "-p", &self.endpoint.port.to_string()]);
+        command.args(options).arg(format!("{}@127.0.0.1", self.endpoint.user)).args(remote_command);
+        command
+    }
+}
+
+impl Drop for Clients {
+    fn drop(&mut self) {
+        self.engine.remove(&self.name);
+    }
+}
+
+fn fresh_name() -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    format!("adit-{}-{}", process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
 /// A container program that works here.
@@ -140,7 +223,7 @@ impl Engine {
     pub fn image(&self, release: &str) -> Result<String, Unavailable> {
         static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
         let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-        let image = format!("adit-interop:{release}");
+        let image = format!("adit-interop:{release}-{GENERATION}");
         if succeeds(self.program, &["image", "inspect", &image]) {
             return Ok(image);
         }
@@ -154,7 +237,7 @@ impl Engine {
 
     /// Makes an image out of Debian packages, without any image registry.
     fn bootstrap(&self, release: &str, image: &str) -> Result<(), Unavailable> {
-        let archive = cache_folder().join(format!("{release}.tar"));
+        let archive = cache_folder().join(format!("{release}-{GENERATION}.tar"));
         if !archive.is_file() {
             bootstrap_archive(release, &archive)?;
         }
@@ -170,37 +253,44 @@ impl Engine {
     }
 
     /// `None` when somebody took the port meanwhile.
-    fn try_run(&'static self, image: &str, setup: &Setup, serve: &str) -> Option<Container> {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
+    fn try_run(
+        &'static self,
+        image: &str,
+        setup: &Setup,
+        serve: &str,
+        options: &[&str],
+    ) -> Option<Container> {
         let port = free_port();
         let (scratch, mut endpoint) = setup.lay_out(port, Some(MOUNT));
         USER.clone_into(&mut endpoint.user);
-        let name = format!("adit-{}-{}", process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let mut command = Command::new(self.program);
-        command
-            .args(&self.arguments)
-            .args(["run", "--rm", "--name", &name])
-            // The host's network, so that the server reaches the tests' services; it binds 127.0.0.1 only.
-            .args([
-                "--network",
-                "host",
-                "--ulimit",
-                "nofile=1024:1024",
-                "--ulimit",
-                "nproc=1024:1024",
-            ])
-            .args(["--env", &format!("PORT={port}")])
-            .args(["--volume", &format!("{}:{MOUNT}:ro", scratch.path().display())])
-            .args([image, "sh", "-c", serve]);
+        let name = fresh_name();
+        let mut command = self.run_command(&name, &scratch);
+        command.args(["--env", &format!("PORT={port}")]).args(options);
+        command.args([image, "sh", "-c", serve]);
         let process = Guarded::start(&format!("the server in {image}"), &mut command);
         let mut container = Container { engine: self, name, process, endpoint, scratch };
         wait_ready(&mut container.process, port).then_some(container)
+    }
+
+    /// What comes before the image. The host's network, so that both sides reach the tests' services; servers bind
+    /// 127.0.0.1 only.
+    fn run_command(&self, name: &str, scratch: &Scratch) -> Command {
+        let volume = format!("{}:{MOUNT}:ro", scratch.path().display());
+        let mut command = Command::new(self.program);
+        command.args(&self.arguments).args(["run", "--rm", "--name", name, "--network", "host"]);
+        command.args(["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024"]);
+        command.args(["--volume", &volume]);
+        command
+    }
+
+    fn remove(&self, name: &str) {
+        succeeds(self.program, &["rm", "--force", "--time", "0", name]);
     }
 }
 
 impl Drop for Container {
     fn drop(&mut self) {
-        succeeds(self.engine.program, &["rm", "--force", "--time", "0", &self.name]);
+        self.engine.remove(&self.name);
     }
 }
 
@@ -217,7 +307,7 @@ fn bootstrap_archive(release: &str, archive: &Path) -> Result<(), Unavailable> {
     let root = folder.join(format!("{release}.{}", process::id()));
     let half_done = folder.join(format!("{release}.{}.tar", process::id()));
     let (root_name, tar_name) = (root.display().to_string(), half_done.display().to_string());
-    let include = "--include=openssh-server,dropbear-bin";
+    let include = "--include=openssh-server,openssh-client,dropbear-bin";
     let made = run("debootstrap", &["--variant=minbase", include, release, &root_name])
         .and_then(|()| {
             run("tar", &["--directory", &root_name, "--create", "--file", &tar_name, "."])

@@ -2,9 +2,11 @@
 //! Touches: child processes, loopback sockets, a scratch folder each.   Never: fixed ports, other people's processes.
 //! Invariants: what a guard started is ended by pid when the guard goes; every wait has a deadline.
 //! Errors: a panic that says what was waited for; the guards then print their logs.   Allocates: freely.
-//! Proved by: `tests/interop`, which also passes with OpenSSH's own client (`ADIT_BIN=/usr/bin/ssh`).
+//! Proved by: `tests/interop`, which also passes with OpenSSH's own programs (`ADIT_BIN=/usr/bin/ssh`,
+//! `ADITD_BIN=/usr/sbin/sshd`).
 #![forbid(unsafe_code)]
 
+pub mod aditd;
 pub mod asyncssh;
 pub mod carry;
 pub mod child;
@@ -15,9 +17,12 @@ pub mod endpoint;
 pub mod keys;
 pub mod log;
 pub mod pattern;
+pub mod peers;
 pub mod ports;
 pub mod proxy_client;
+pub mod python;
 pub mod scratch;
 pub mod service;
 pub mod skip;
 pub mod sshd;
+pub mod terminal;

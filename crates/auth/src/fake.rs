@@ -12,6 +12,9 @@ use alloc::{format, vec::Vec};
 pub(crate) const SESSION: &[u8] = b"session";
 pub(crate) const HOST_KEY: &[u8] = b"host key";
 
+/// What a security key tells with its signatures.
+pub(crate) const KEY_FLAGS: u8 = 5;
+
 /// A message, or a part of one.
 pub(crate) fn wire(encode: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     let mut out = Vec::new();
@@ -42,6 +45,10 @@ pub(crate) fn sign(algorithm: &str, public_key: &[u8], data: &[u8]) -> Vec<u8> {
     wire(|out| {
         signature_of(algorithm).encode(out);
         mark(public_key, data).as_slice().encode(out);
+        if algorithm.starts_with("sk-") {
+            KEY_FLAGS.encode(out);
+            1_u32.encode(out);
+        }
     })
 }
 
@@ -50,6 +57,7 @@ pub(crate) fn verify(check: &SignatureCheck<'_>) -> bool {
     let mut reader = Reader::new(check.signature);
     reader.string().is_ok()
         && reader.string() == Ok(&mark(check.public_key, check.data))
+        && (!check.algorithm.name.starts_with("sk-") || reader.take(5).is_ok())
         && reader.finish().is_ok()
 }
 

@@ -170,6 +170,11 @@ impl Server {
         }
     }
 
+    /// Which algorithms may sign, once it is known who logs in (`PubkeyAcceptedAlgorithms`).
+    pub fn accepted_algorithms(&self) -> Option<&str> {
+        self.login.as_ref().map(|login| login.policy.accepted_algorithms.as_str())
+    }
+
     /// What the driver must answer or know next.
     #[expect(clippy::should_implement_trait, reason = "more may come after a `None`")]
     pub fn next(&mut self) -> Option<Ask> {

@@ -13,15 +13,23 @@ use std::sync::LazyLock;
 
 /// All of them.
 pub(crate) static ALGORITHMS: LazyLock<Algorithms> = LazyLock::new(|| Algorithms {
-    ciphers: set(
+    ciphers: AlgorithmSet::of(
         CipherAlgorithm::ALL,
         CipherAlgorithm::preferred(aes_hardware()),
         CipherAlgorithm::name,
     ),
-    macs: set(MacAlgorithm::ALL, MacAlgorithm::ALL, MacAlgorithm::name),
-    kex: set(KexAlgorithm::ALL, KexAlgorithm::DEFAULT, KexAlgorithm::name),
-    signatures: set(KeyAlgorithm::ALL, KeyAlgorithm::DEFAULT_HOST_KEY, KeyAlgorithm::name),
-    ca_signatures: set(SignatureAlgorithm::ALL, SignatureAlgorithm::ALL, SignatureAlgorithm::name),
+    macs: AlgorithmSet::of(MacAlgorithm::ALL, MacAlgorithm::ALL, MacAlgorithm::name),
+    kex: AlgorithmSet::of(KexAlgorithm::ALL, KexAlgorithm::DEFAULT, KexAlgorithm::name),
+    signatures: AlgorithmSet::of(
+        KeyAlgorithm::ALL,
+        KeyAlgorithm::DEFAULT_HOST_KEY,
+        KeyAlgorithm::name,
+    ),
+    ca_signatures: AlgorithmSet::of(
+        SignatureAlgorithm::ALL,
+        SignatureAlgorithm::ALL,
+        SignatureAlgorithm::name,
+    ),
 });
 
 /// Which implementation of the algorithms this is, for `-V`.
@@ -46,22 +54,10 @@ pub(crate) fn query_names() -> QueryNames {
     }
 }
 
-fn set<A: Copy>(supported: &[A], default: &[A], name: fn(A) -> &'static str) -> AlgorithmSet {
-    // Made once and kept for as long as the program runs.
-    let names = |all: &[A]| -> &'static [&'static str] {
-        all.iter().copied().map(name).collect::<Vec<_>>().leak()
-    };
-    AlgorithmSet { supported: names(supported), default: names(default) }
-}
-
-/// The algorithms of these names; those of a list that was checked are all known.
-pub(crate) fn by_name<A>(names: &[&str], from_name: fn(&str) -> Option<A>) -> Vec<A> {
-    names.iter().filter_map(|name| from_name(name)).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use adit_config::by_name;
 
     #[test]
     fn every_name_leads_back_to_its_algorithm() {

@@ -7,7 +7,6 @@
 
 mod algorithms;
 mod args;
-mod background;
 mod ending;
 mod host_certificate;
 mod host_key;
@@ -17,7 +16,6 @@ mod log;
 mod login;
 mod prompt;
 mod settings;
-mod signals;
 #[cfg(test)]
 mod testing;
 mod tunnel;
@@ -25,19 +23,19 @@ mod user;
 
 use crate::algorithms::ALGORITHMS;
 use crate::args::{ArgError, CommandLine, ConfigFile, Invocation};
-use crate::background::Background;
 use crate::host_key::Server;
 use crate::identity::Identities;
 use crate::log::{Level, Sink, debug};
 use crate::login::Login;
 use crate::prompt::Terminal;
-use crate::signals::Signals;
 use crate::tunnel::{FAILURE, Plan, Tunnel};
 use crate::user::LocalUser;
 use adit_config::tokens::ConnectionTokens;
 use adit_config::{Options, Tokens};
 use adit_forward::os_words;
 use adit_reactor::Reactor;
+use adit_reactor::background::{self, Background};
+use adit_reactor::signals::{ENDING, Signals};
 use std::env;
 use std::fs::File;
 use std::io;
@@ -162,7 +160,7 @@ fn plan(command_line: &CommandLine, options: Options, local: &LocalUser) -> Resu
 
 fn start(plan: Plan, local: &LocalUser, background: Option<Background>) -> io::Result<ExitCode> {
     let mut reactor = Reactor::new()?;
-    let signals = Signals::watch()?;
+    let signals = Signals::watch(&ENDING)?;
     let batch = plan.options.batch_mode;
     let prompter = Terminal { batch, interrupts: signals.watchers()? };
     for reader in signals.into_readers() {

@@ -158,7 +158,7 @@ impl Askpass {
     fn ask(&self, text: &str) -> Option<Zeroizing<String>> {
         let child = Command::new(&self.program)
             .arg(text)
-            .env_remove(crate::background::MARK)
+            .env_remove(adit_reactor::background::MARK)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn();

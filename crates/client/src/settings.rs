@@ -4,10 +4,10 @@
 //! Errors: none; options were checked when they were taken.   Allocates: lists.
 //! Proved by: `tests` below, interop `matrix.rs`.
 
-use crate::algorithms::by_name;
 use crate::host_key::{self, Strict};
 use crate::log::Level;
 use adit_config::Options;
+use adit_config::by_name;
 use adit_config::types::{
     AddressFamily, FingerprintHash, LogLevel, PubkeyAuthentication, StrictHostKeyChecking,
 };
@@ -161,6 +161,7 @@ pub(crate) fn dial(options: &Options, bind_addresses: Vec<IpAddr>) -> DialOption
         bind_interface: options.bind_interface.clone(),
         keepalive: options.tcp_keep_alive,
         type_of_service: options.ip_qos.bulk.map(u32::from),
+        time_limit: None,
     }
 }
 

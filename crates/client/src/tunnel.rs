@@ -9,13 +9,12 @@
 //!    └────────────┴────────────┴────────────┴────────────┴────────────────┘
 //! ```
 
-use crate::background::Background;
 use crate::ending::{Names, Progress, Words, explain, timed_out};
 use crate::host_key::{Policy, Server, Trust};
 use crate::host_key_update::Update;
 use crate::log::{Level, debug, error, fatal, info, sanitized, verbose};
 use crate::login::{Login, Outcome};
-use crate::{settings, signals};
+use crate::settings;
 use adit_config::Options;
 use adit_config::types::UpdateHostKeys;
 use adit_crypto::{KeyAlgorithm, SystemRandom};
@@ -23,6 +22,8 @@ use adit_engine::{ClientConfig, Engine, RequestId};
 use adit_forward::spec::Listen;
 use adit_forward::{ForwardSpec, Forwarder, Notice, Target, os_words};
 use adit_keys::agent::SessionBind;
+use adit_reactor::background::Background;
+use adit_reactor::signals;
 use adit_reactor::{Closed, Event, Found, Handler, Key, LookupId, Millis, Pair, Reactor, Socket};
 use rustix::process::Signal;
 use std::io;

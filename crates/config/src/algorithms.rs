@@ -15,6 +15,22 @@ pub struct AlgorithmSet {
     pub default: &'static [&'static str],
 }
 
+impl AlgorithmSet {
+    /// The names of a set; they are kept for as long as the program runs.
+    #[must_use]
+    pub fn of<A: Copy>(supported: &[A], default: &[A], name: fn(A) -> &'static str) -> Self {
+        let names = |all: &[A]| -> &'static [&'static str] {
+            all.iter().copied().map(name).collect::<Vec<_>>().leak()
+        };
+        Self { supported: names(supported), default: names(default) }
+    }
+}
+
+/// The algorithms of these names; those of a list that was resolved are all known.
+pub fn by_name<A>(names: &[&str], from_name: fn(&str) -> Option<A>) -> Vec<A> {
+    names.iter().filter_map(|name| from_name(name)).collect()
+}
+
 /// What the program was built with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Algorithms {

@@ -6,13 +6,13 @@
 
 use crate::algorithms::Algorithms;
 use crate::destination::{DestinationError, valid_hostname, valid_username};
-use crate::error::{ConfigError, Note, Source};
-use crate::keywords::{Keyword, Options, Row, Status, Stored};
+use crate::error::{ConfigError, Dialect, Note, Source};
+use crate::keywords::{Keyword, Options, Stored};
+use crate::line::{self, Line};
 use crate::pattern::{Verdict, matches_list};
 use crate::table::every;
 use crate::tokens::{Surroundings, TokenError, Tokens};
 use crate::types::{LogLevel, UpdateHostKeys};
-use crate::value::Input;
 use crate::words;
 use adit_forward::{Direction, ForwardSpec};
 
@@ -43,12 +43,7 @@ impl Partial {
         let Some((name, value)) = words::keyword(line) else { return Ok(()) };
         let Some(keyword) = Keyword::from_name(name) else { return self.unknown(name, source) };
         let name = name.to_ascii_lowercase();
-        if value.is_empty() {
-            let text = format!("no argument after keyword \"{name}\"");
-            return Err(ConfigError::value(&text, source));
-        }
-        let words =
-            words::split(value).map_err(|_| ConfigError::value("invalid quotes", source))?;
+        let words = line::split(&name, value, source)?;
         self.take(keyword, name, words, value, source)
     }
 
@@ -137,54 +132,10 @@ impl Partial {
         line: &str,
         source: &Source<'_>,
     ) -> Result<(), ConfigError> {
-        let row = keyword.row();
-        if let Status::FilesOnly(name) = row.status {
-            let text = format!("{name} directive not supported as a command-line option");
-            return Err(ConfigError::Value(text));
-        }
-        let value = words.join(" ");
-        let algorithms = self.algorithms;
-        let mut input =
-            Input { keyword: name, words: words.into_iter(), line, algorithms, skipped: vec![] };
-        self.stored
-            .store(keyword, &mut input)
-            .map_err(|error| ConfigError::value(&error.0, source))?;
-        if input.words.next().is_some() {
-            let text = format!("keyword {} extra arguments at end of line", input.keyword);
-            return Err(ConfigError::value(&text, source));
-        }
-        for name in input.skipped {
-            let text = format!("{source}: {} {name} is not available here", row.name);
-            self.note(LogLevel::Verbose, text);
-        }
-        self.comment(row, &value, source)
-    }
-
-    /// Says what a keyword that is not honoured means for the user.
-    fn comment(&mut self, row: &Row, value: &str, source: &Source<'_>) -> Result<(), ConfigError> {
-        let name = row.name;
-        let asks = |off: &[&str]| !off.iter().any(|off| off.eq_ignore_ascii_case(value));
-        let (level, text) = match row.status {
-            Status::WithoutEffect(why) => {
-                (LogLevel::Verbose, format!("{source}: {name} has no effect: {why}"))
-            }
-            Status::Missing { off, why } if asks(off) => {
-                (LogLevel::Info, format!("Warning: {source}: {name} \"{value}\": {why}"))
-            }
-            Status::Refused { off, why } if asks(off) => {
-                return Err(ConfigError::value(&format!("{name} \"{value}\": {why}"), source));
-            }
-            Status::Deprecated => (
-                LogLevel::Debug1,
-                format!("{source}: Deprecated option \"{}\"", name.to_ascii_lowercase()),
-            ),
-            Status::Honoured
-            | Status::Partly(_)
-            | Status::Missing { .. }
-            | Status::Refused { .. }
-            | Status::FilesOnly(_) => return Ok(()),
-        };
-        self.note(level, text);
+        let (algorithms, dialect) = (self.algorithms, Dialect::Ssh);
+        let line = Line { name, words, value: line, source, algorithms, dialect };
+        let notes = line.take(keyword.row(), |input| self.stored.store(keyword, input))?;
+        self.notes.extend(notes);
         Ok(())
     }
 
@@ -399,7 +350,7 @@ mod tests {
             "UserKnownHostsFile /a \"/b c\"" => user_known_hosts_files == ["/a", "/b c"];
             "PreferredAuthentications password,publickey" => preferred_authentications == ["password", "publickey"];
             "VersionAddendum two words" => version_addendum == Some("two words".to_owned());
-            "PermitRemoteOpen none" => permit_remote_open == PermitRemoteOpen::None;
+            "PermitRemoteOpen none" => permit_remote_open == PermitRemoteOpen::NONE;
             "Ciphers +old" => ciphers == ["chacha20-poly1305@openssh.com", "aes256-ctr", "ssh-ed25519", "old"];
             "Ciphers -aes*" => ciphers == ["chacha20-poly1305@openssh.com", "ssh-ed25519"];
             "MACs ^old" => macs == ["old", "chacha20-poly1305@openssh.com", "aes256-ctr", "ssh-ed25519"];

@@ -2,7 +2,7 @@
 //! Touches: strings.   Never: a terminal or a log.
 //! Invariants: texts are ssh's where ssh has one.
 //! Errors: this is them.   Allocates: the texts.
-//! Proved by: `tests` in `client`.
+//! Proved by: `tests` in `client` and `server`.
 
 use crate::tokens::TokenError;
 use crate::types::LogLevel;
@@ -29,6 +29,34 @@ impl fmt::Display for Source<'_> {
         match self {
             Self::CommandLine => f.write_str("command-line line 0"),
             Self::File { name, line } => write!(f, "{name} line {line}"),
+        }
+    }
+}
+
+/// Whose words are used where ssh and sshd differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    Ssh,
+    Sshd,
+}
+
+impl Dialect {
+    /// One of these.
+    pub(crate) fn pick<T>(self, ssh: T, sshd: T) -> T {
+        match self {
+            Self::Ssh => ssh,
+            Self::Sshd => sshd,
+        }
+    }
+
+    /// How a keyword of former times is mentioned.
+    pub(crate) fn deprecated(self, name: &str, source: &Source<'_>) -> (LogLevel, String) {
+        match self {
+            Self::Ssh => {
+                let name = name.to_ascii_lowercase();
+                (LogLevel::Debug1, format!("{source}: Deprecated option \"{name}\""))
+            }
+            Self::Sshd => (LogLevel::Info, format!("{source}: Deprecated option {name}")),
         }
     }
 }

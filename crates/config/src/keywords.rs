@@ -4,12 +4,13 @@
 //! Errors: none.   Allocates: default values.
 //! Proved by: `tests` below and in `client`.
 //!
-//! Sections: `values` (first one wins, with a default), `partly` (the same, not all values are served yet), `optional` (first one wins), `repeated` (all count),
+//! Sections: `values` (first one wins, with a default), `partly` (the same, not all values are served yet), `optional` (first one wins), `repeated` (all count), `listed` (all words count),
 //! `without_effect` (harmless, said with `-v`), `missing` (other values than those listed are warned about),
 //! `refused` (other values than those listed end the program), `files_only`, `deprecated`.
 
 use crate::algorithms::Algorithms;
-use crate::table::{every, first, keyword_table, row};
+use crate::row::{Row, Scope, Status};
+use crate::table::{every, first, keyword_table, replaceable, row, scope};
 use crate::types::{
     AddressFamily, FingerprintHash, IpQos, LogLevel, PubkeyAuthentication, RekeyLimit, SessionType,
     StrictHostKeyChecking, UpdateHostKeys, WarnWeakCrypto,
@@ -17,71 +18,9 @@ use crate::types::{
 use crate::value::{self, Input, ValueError};
 use adit_forward::{ForwardSpec, PermitRemoteOpen};
 
-/// What is known about one keyword.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Row {
-    /// The keyword.
-    pub keyword: Keyword,
-    /// As it is written in ssh_config(5); case does not matter.
-    pub name: &'static str,
-    /// Other spellings, older ones mostly.
-    pub aliases: &'static [&'static str],
-    /// Kind of value: the name of the function in `value` that reads it.
-    pub kind: &'static str,
-    /// Every value counts, not only the first.
-    pub repeats: bool,
-    /// What it does here.
-    pub status: Status,
-}
-
-/// What a keyword does here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Status {
-    /// What ssh_config(5) says.
-    Honoured,
-    /// Some of what ssh_config(5) says: what.
-    Partly(&'static str),
-    /// Nothing, and nothing is lost by it: why.
-    WithoutEffect(&'static str),
-    /// Nothing yet; the user is warned unless the value asks for nothing.
-    Missing {
-        /// Values that ask for nothing.
-        off: &'static [&'static str],
-        /// What is missing.
-        why: &'static str,
-    },
-    /// Doing without would change security or where data goes, so the program ends.
-    Refused {
-        /// Values that ask for nothing.
-        off: &'static [&'static str],
-        /// What is missing.
-        why: &'static str,
-    },
-    /// Structure of a file; not for the command line.
-    FilesOnly(&'static str),
-    /// Of former times; OpenSSH ignores it too.
-    Deprecated,
-}
-
-impl Keyword {
-    /// Finds a keyword under any of its names.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        let is = |known: &&str| known.eq_ignore_ascii_case(name);
-        KEYWORDS
-            .iter()
-            .find(|row| is(&row.name) || row.aliases.iter().any(is))
-            .map(|row| row.keyword)
-    }
-
-    /// Its row of the table.
-    #[must_use]
-    pub fn row(self) -> &'static Row {
-        &KEYWORDS[self as usize]
-    }
-}
-
 keyword_table! {
+    "ssh_config" Keyword KEYWORDS Options
+    then replaceable
     defaults(algorithms)
     values {
         /// Address families to connect with and to listen on.
@@ -129,7 +68,7 @@ keyword_table! {
         /// Try password authentication.
         PasswordAuthentication [] flag password_authentication: bool = true;
         /// Where reverse dynamic forwards may connect.
-        PermitRemoteOpen [] permit permit_remote_open: PermitRemoteOpen = PermitRemoteOpen::Any;
+        PermitRemoteOpen [] permit permit_remote_open: PermitRemoteOpen = PermitRemoteOpen::ANY;
         /// TCP port of the server.
         Port [] port port: u16 = 22;
         /// Authentication methods, in the order they are tried.
@@ -204,6 +143,8 @@ keyword_table! {
         LocalForward [] local_forward local_forwards: ForwardSpec;
         /// Remote forwards, dynamic ones among them.
         RemoteForward [] remote_forward remote_forwards: ForwardSpec;
+    }
+    listed {
     }
     without_effect {
         CanonicalDomains [] words "host names are not canonicalized";

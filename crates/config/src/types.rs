@@ -149,6 +149,78 @@ choices! {
         Debug3 = "DEBUG3",
     }
 
+    /// AllowTcpForwarding, AllowStreamLocalForwarding
+    AllowForwarding {
+        /// Both ways.
+        Yes = "yes" | "all",
+        /// Neither way.
+        No = "no",
+        /// Connections the client's side accepts (`-L`, `-D`).
+        Local = "local",
+        /// Connections our side accepts (`-R`).
+        Remote = "remote",
+    }
+
+    /// GatewayPorts of a server
+    GatewayPorts {
+        /// Loopback only, whatever the client asks for.
+        No = "no",
+        /// Every address, whatever the client asks for.
+        Yes = "yes",
+        /// What the client asks for.
+        ClientSpecified = "clientspecified",
+    }
+
+    /// PermitRootLogin
+    PermitRootLogin {
+        /// By any method.
+        Yes = "yes",
+        /// By any method but passwords.
+        ProhibitPassword = "prohibit-password" | "without-password",
+        /// By key, and only to run the command its key or the configuration forces.
+        ForcedCommandsOnly = "forced-commands-only",
+        /// Not at all.
+        No = "no",
+    }
+
+    /// Role: whom the server lets in
+    Role {
+        /// `System` when started by root, `User` otherwise.
+        Auto = "auto",
+        /// The user who started it.
+        User = "user",
+        /// Users that exist in the configuration only, to forward ports.
+        Gateway = "gateway",
+        /// The system's users.
+        System = "system",
+    }
+
+    /// StaleListener: a forwarded port that an older connection with the same key still holds
+    StaleListener {
+        /// It stays with the older connection.
+        Refuse = "refuse",
+        /// The new connection has it.
+        Takeover = "takeover",
+    }
+
+    /// LogFormat
+    LogFormat {
+        /// Words.
+        Text = "text",
+        /// One JSON object each line.
+        Json = "json",
+    }
+
+    /// One method of AuthenticationMethods
+    AuthMethod {
+        /// A key.
+        Publickey = "publickey",
+        /// A password.
+        Password = "password",
+        /// Questions and answers.
+        KeyboardInteractive = "keyboard-interactive",
+    }
+
     /// SyslogFacility
     SyslogFacility {
         /// LOG_DAEMON

@@ -6,6 +6,7 @@
 
 use crate::algorithms::{AlgorithmSet, Algorithms};
 use crate::destination::port_number;
+use crate::error::Dialect;
 use crate::types::{
     Choice, FingerprintHash, IpQos, LogLevel, RekeyLimit, RequestTty, SyslogFacility,
 };
@@ -24,11 +25,11 @@ impl From<&str> for ValueError {
     }
 }
 
-type Read<T> = Result<T, ValueError>;
+pub(crate) type Read<T> = Result<T, ValueError>;
 
 /// The value of one line, being read.
 pub(crate) struct Input<'a> {
-    /// In lower case, for messages.
+    /// For messages.
     pub(crate) keyword: String,
     /// Not yet read.
     pub(crate) words: std::vec::IntoIter<String>,
@@ -36,13 +37,16 @@ pub(crate) struct Input<'a> {
     pub(crate) line: &'a str,
     /// What lists of algorithms are held against.
     pub(crate) algorithms: &'static Algorithms,
+    /// Whose words messages are in.
+    pub(crate) dialect: Dialect,
     /// Algorithms that were left out.
     pub(crate) skipped: Vec<String>,
 }
 
 impl Input<'_> {
-    fn word(&mut self) -> Read<String> {
-        self.words.next().filter(|word| !word.is_empty()).ok_or_else(|| "Missing argument.".into())
+    pub(crate) fn word(&mut self) -> Read<String> {
+        let word = self.words.next().filter(|word| !word.is_empty());
+        word.ok_or_else(|| self.dialect.pick("Missing argument.", "missing argument.").into())
     }
 }
 
@@ -65,8 +69,9 @@ pub(crate) fn terminal(input: &mut Input<'_>) -> Read<RequestTty> {
 /// `sha256` or `md5`.
 pub(crate) fn hash(input: &mut Input<'_>) -> Read<FingerprintHash> {
     let word = input.word()?;
+    let what = input.dialect.pick("hash", &input.keyword);
     Choice::from_name(&word)
-        .ok_or_else(|| ValueError(format!("Invalid hash algorithm \"{word}\".")))
+        .ok_or_else(|| ValueError(format!("Invalid {what} algorithm \"{word}\".")))
 }
 
 /// `INFO`, `DEBUG1`, …
@@ -89,13 +94,14 @@ pub(crate) fn port(input: &mut Input<'_>) -> Read<u16> {
 
 /// 0 to 2^31 - 1.
 pub(crate) fn number(input: &mut Input<'_>) -> Read<u32> {
-    let value: i128 =
-        input.word()?.parse().map_err(|_| ValueError::from("integer value invalid."))?;
-    match value {
-        ..0 => Err("integer value too small.".into()),
-        0..=0x7fff_ffff => Ok(value as u32),
-        _ => Err("integer value too large.".into()),
-    }
+    let flaw = match input.word()?.parse::<i128>() {
+        Ok(value @ 0..=0x7fff_ffff) => return Ok(value as u32),
+        Ok(..0) => "too small",
+        Ok(_) => "too large",
+        Err(_) => "invalid",
+    };
+    let keyword = input.dialect.pick(String::new(), format!("{} ", input.keyword));
+    Err(ValueError(format!("{keyword}integer value {flaw}.")))
 }
 
 /// `90`, `1h30m`; `none` and 0 are no time at all.
@@ -105,7 +111,7 @@ pub(crate) fn time(input: &mut Input<'_>) -> Read<u32> {
 }
 
 /// Numbers with a unit each, added up: s m h d w.
-fn seconds(text: &str) -> Option<u32> {
+pub(crate) fn seconds(text: &str) -> Option<u32> {
     let mut total: u32 = 0;
     let mut rest = text;
     while !rest.is_empty() || text.is_empty() {
@@ -172,8 +178,8 @@ pub(crate) fn ciphers(input: &mut Input<'_>) -> Read<Vec<&'static str>> {
 
 /// Names of message authentication codes.
 pub(crate) fn macs(input: &mut Input<'_>) -> Read<Vec<&'static str>> {
-    let set = input.algorithms.macs;
-    names(input, set, false, |list| format!("Bad SSH2 MAC spec '{list}'."))
+    let (set, mac) = (input.algorithms.macs, input.dialect.pick("MAC", "mac"));
+    names(input, set, false, |list| format!("Bad SSH2 {mac} spec '{list}'."))
 }
 
 /// Names of key exchange methods.
@@ -254,7 +260,13 @@ pub(crate) fn permit(input: &mut Input<'_>) -> Read<PermitRemoteOpen> {
 /// Bytes, then optionally a time.
 pub(crate) fn rekey_limit(input: &mut Input<'_>) -> Read<RekeyLimit> {
     let word = input.word()?;
-    let bytes = if word == "default" { None } else { Some(scaled(&word)?) };
+    let what = input.dialect.pick("number", "RekeyLimit number");
+    let bytes = match word.as_str() {
+        "default" => None,
+        // What `sshd -T` prints when nothing is set.
+        "0" if input.dialect == Dialect::Sshd => None,
+        _ => Some(scaled(&word, what)?),
+    };
     if bytes.is_some_and(|bytes| bytes < SMALLEST_REKEY_LIMIT) {
         return Err("RekeyLimit too small".into());
     }
@@ -265,9 +277,9 @@ pub(crate) fn rekey_limit(input: &mut Input<'_>) -> Read<RekeyLimit> {
     Ok(RekeyLimit { bytes, seconds })
 }
 
-/// A number with K, M, G, T, P or E for powers of 1024.
-fn scaled(text: &str) -> Read<u64> {
-    let wrong = |why: &str| ValueError(format!("Bad number '{text}': {why}"));
+/// A number with K, M, G, T, P or E for powers of 1024; messages call it `what`.
+pub(crate) fn scaled(text: &str, what: &str) -> Read<u64> {
+    let wrong = |why: &str| ValueError(format!("Bad {what} '{text}': {why}"));
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let power = match text[digits..].to_ascii_uppercase().as_str() {
         "" | "B" => 0,
@@ -294,7 +306,8 @@ fn scaled(text: &str) -> Read<u64> {
 pub(crate) fn mask(input: &mut Input<'_>) -> Read<u32> {
     let word = input.word()?;
     let mask = u32::from_str_radix(&word, 8).ok().filter(|&mask| mask <= 0o777);
-    mask.ok_or_else(|| "Bad mask.".into())
+    let wrong = || input.dialect.pick("Bad mask.".into(), format!("Invalid {}.", input.keyword));
+    mask.ok_or_else(|| ValueError(wrong()))
 }
 
 /// One value for both, or one for terminals and one for the rest.
@@ -318,6 +331,15 @@ fn type_of_service(word: &str) -> Read<Option<u8>> {
         None => word.parse().ok(),
     });
     value.map(Some).ok_or_else(|| ValueError(format!("Bad IPQoS value: {word}")))
+}
+
+/// The name of a type of service, or its number.
+pub(crate) fn service_name(value: Option<u8>) -> String {
+    let Some(byte) = value else { return "none".into() };
+    match SERVICES.iter().find(|(_, value)| *value == byte) {
+        Some((name, _)) => (*name).into(),
+        None => format!("{byte:#04x}"),
+    }
 }
 
 /// Type-of-service bytes: RFC 2597 (af), RFC 2474 (cs), RFC 3246 (ef), RFC 8622 (le), RFC 5865 (va), RFC 1349.

@@ -1,11 +1,15 @@
 //! How large a window may be: twice what the path carries, out of one budget for all channels. RFC 4254 §5.2.
 //! Touches: counts of bytes, milliseconds passed in.   Never: a clock, messages, a single channel's books.
-//! Invariants: what all channels hold stays within the limit; every channel may always hold `floor`.
+//! Invariants: what all channels hold stays within the limit, and within the purses that connections share; every
+//! channel may always hold `floor`.
 //! Errors: none.   Allocates: never.
-//! Proved by: `tests` below, `pair`, `path`.
+//! Proved by: `tests` below, `purse::tests`, `pair`, `path`.
 //!
 //! Grants are never taken back, they are given late: a channel whose room has shrunk gets its next adjust
 //! only once it holds less than that room.
+
+use crate::purse::Purse;
+use alloc::sync::Arc;
 
 /// Parts of the limit kept back so that every channel can have its floor: one in this many.
 const FLOOR_PART: u64 = 8;
@@ -35,13 +39,15 @@ pub(crate) struct Budget {
     /// What they do hold beyond their floors.
     used: u64,
     max_channels: u32,
+    /// What it shares with other connections.
+    purse: Option<Arc<Purse>>,
 }
 
 impl Budget {
     pub(crate) fn new(limit: u64, max_channels: u32, max_packet: u32) -> Self {
         let part = limit / FLOOR_PART / u64::from(max_channels.max(1));
         let floor = part.clamp(1, u64::from(max_packet)) as u32;
-        let mut budget = Self { floor, shared: 0, used: 0, max_channels };
+        let mut budget = Self { floor, shared: 0, used: 0, max_channels, purse: None };
         budget.set_limit(limit);
         budget
     }
@@ -51,10 +57,23 @@ impl Budget {
         self.shared = limit.saturating_sub(u64::from(self.floor) * u64::from(self.max_channels));
     }
 
+    /// Whatever is held beyond floors is drawn from `purse` from now on.
+    pub(crate) fn set_purse(&mut self, purse: Arc<Purse>) {
+        let used = self.used;
+        self.give_back(used);
+        if used > 0 {
+            purse.take_over(bytes(used));
+            purse.count_drawer(true);
+        }
+        self.purse = Some(purse);
+        self.used = used;
+    }
+
     /// What the next channel starts with, as the `nth` of those open.
     pub(crate) fn start(&self, nth: u32, wish: u32) -> u32 {
         let part = self.shared / START_PART / u64::from(nth.max(1));
-        narrow(u64::from(self.floor) + part.min(self.free())).min(wish)
+        let purses = self.purse.as_ref().map_or(u64::MAX, |purse| purse.start() as u64);
+        narrow(u64::from(self.floor) + part.min(self.free()).min(purses)).min(wish)
     }
 
     /// The most a channel that holds `held` may hold now, as one of `busy`.
@@ -72,13 +91,44 @@ impl Budget {
         narrow(u64::from(self.floor) + room)
     }
 
-    /// A channel that held `before` holds `after`.
-    pub(crate) fn change(&mut self, before: u32, after: u32) {
-        self.used = self.used - self.beyond(before) + self.beyond(after);
+    /// A channel that holds `held` is to hold `more` more; gives how much of it there is. Within its floor, all.
+    pub(crate) fn draw(&mut self, held: u32, more: u32) -> u32 {
+        let wanted = self.beyond(held.saturating_add(more)) - self.beyond(held);
+        let drawn = match &self.purse {
+            Some(purse) => {
+                let drawn = purse.draw(bytes(wanted)) as u64;
+                if self.used == 0 && drawn > 0 {
+                    purse.count_drawer(true);
+                }
+                drawn
+            }
+            None => wanted,
+        };
+        self.used += drawn;
+        more - narrow(wanted - drawn)
+    }
+
+    /// A channel that held `before` holds only `after`.
+    pub(crate) fn release(&mut self, before: u32, after: u32) {
+        self.give_back(self.beyond(before) - self.beyond(after));
+    }
+
+    fn give_back(&mut self, freed: u64) {
+        if freed == 0 {
+            return;
+        }
+        self.used -= freed;
+        if let Some(purse) = &self.purse {
+            purse.give_back(bytes(freed));
+            if self.used == 0 {
+                purse.count_drawer(false);
+            }
+        }
     }
 
     fn free(&self) -> u64 {
-        self.shared.saturating_sub(self.used)
+        let own = self.shared.saturating_sub(self.used);
+        self.purse.as_ref().map_or(own, |purse| own.min(purse.left() as u64))
     }
 
     pub(crate) fn beyond(&self, held: u32) -> u64 {
@@ -89,6 +139,22 @@ impl Budget {
     pub(crate) const fn used(&self) -> u64 {
         self.used
     }
+
+    #[cfg(test)]
+    pub(crate) const fn floor(&self) -> u32 {
+        self.floor
+    }
+}
+
+impl Drop for Budget {
+    fn drop(&mut self) {
+        self.give_back(self.used);
+    }
+}
+
+/// A draw is part of a window, and windows are 32 bits wide.
+fn bytes(count: u64) -> usize {
+    usize::try_from(count).unwrap_or(usize::MAX)
 }
 
 /// How many channels deliver anything these days.
@@ -209,7 +275,11 @@ mod tests {
         for _ in 0..60 {
             for channel in held.iter_mut() {
                 let room = budget.room(*channel, busy);
-                budget.change(*channel, room);
+                if room < *channel {
+                    budget.release(*channel, room);
+                } else {
+                    assert_eq!(budget.draw(*channel, room - *channel), room - *channel);
+                }
                 *channel = room;
             }
         }
@@ -263,7 +333,7 @@ mod tests {
         for nth in 1..=10_000 {
             let start = budget.start(nth, 256 * 1024);
             assert!(start >= 512);
-            budget.change(0, start);
+            budget.draw(0, start);
         }
         assert!(budget.free() > 56 * MIB / 3, "{} MiB", budget.free() / MIB);
         assert!(u64::from(budget.room(512, 1)) > 12 * MIB);
@@ -274,7 +344,7 @@ mod tests {
         let mut budget = Budget::new(MIB, 64, PACKET);
         settle(&mut budget, &mut [0; 10]);
         let free = u32::try_from(budget.free()).unwrap();
-        budget.change(0, 2048 + free);
+        budget.draw(0, 2048 + free);
         assert_eq!(budget.start(11, 256 * 1024), 2048);
         assert_eq!(budget.room(0, 10), 2048);
         budget.set_limit(0);
@@ -290,9 +360,9 @@ mod tests {
     #[test]
     fn what_is_given_back_is_free_again() {
         let mut budget = Budget::new(MIB, 64, PACKET);
-        budget.change(0, 100_000);
-        budget.change(100_000, 40_000);
-        budget.change(40_000, 0);
+        assert_eq!(budget.draw(0, 100_000), 100_000);
+        budget.release(100_000, 40_000);
+        budget.release(40_000, 0);
         assert_eq!(budget.used(), 0);
     }
 

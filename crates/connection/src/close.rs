@@ -34,7 +34,7 @@ impl Connection {
                 opening.abandoned = true;
                 let held = opening.window.held();
                 opening.window.end();
-                self.budget.change(held, 0);
+                self.budget.release(held, 0);
             }
             Some(Entry::Offered(_)) => self.refuse(channel, open_failure::CONNECT_FAILED, ""),
             None => {}
@@ -50,7 +50,7 @@ impl Connection {
         let held = live.recv_window.held();
         live.recv_window.end();
         live.recv_window.deliver(u32::MAX);
-        self.budget.change(held, 0);
+        self.budget.release(held, 0);
         self.free_if_done(channel);
     }
 
@@ -86,7 +86,7 @@ impl Connection {
         let (channel, live, before) = step(&mut self.table, number, end)?;
         let held = live.recv_window.held();
         live.recv_window.end();
-        self.budget.change(held, live.recv_window.held());
+        self.budget.release(held, live.recv_window.held());
         Ok((channel, before))
     }
 

@@ -9,11 +9,13 @@ use crate::channel::Entry;
 use crate::event::Event;
 use crate::forward::Forwards;
 use crate::global::{Pending, Unanswered};
+use crate::purse::Purse;
 use crate::table::Table;
 use crate::violation::Violation;
 use adit_buf::Outbox;
 use adit_wire::Message;
 use alloc::collections::BTreeSet;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// Which side we are: it decides what the peer may ask for. RFC 4254 §6.1, §7.2.
@@ -149,6 +151,12 @@ impl Connection {
         self.budget.set_limit(bytes);
     }
 
+    /// Shares memory with other connections from now on: what channels hold beyond their floors is drawn from `purse`
+    /// as well.
+    pub fn set_purse(&mut self, purse: Arc<Purse>) {
+        self.budget.set_purse(purse);
+    }
+
     /// Channels asked for, offered or live.
     pub const fn channels(&self) -> u32 {
         self.table.len()
@@ -256,6 +264,16 @@ mod tests {
         assert!(script.us.outbox().len_bytes() > MOST_UNREAD);
         let ask = GlobalRequest { request_name: "x", want_reply: true, data: Rest(b"") };
         assert_eq!(script.hear(&ask), None);
+    }
+
+    #[test]
+    fn a_peer_that_reads_no_explanations_is_given_up() {
+        let mut script = Script::server();
+        for _ in 0..=MOST_UNREAD / 1024 {
+            script.us.explain(&"x".repeat(1024));
+        }
+        let ask = GlobalRequest { request_name: "x", want_reply: false, data: Rest(b"") };
+        assert_eq!(script.hear_badly(&ask), Violation::AnswersUnread);
     }
 
     #[test]

@@ -99,16 +99,16 @@ impl Connection {
         let window = &mut live.recv_window;
         let before = window.held();
         let delivered = window.deliver(narrow(len));
-        self.budget.change(before, window.held());
+        self.budget.release(before, window.held());
         live.pace.note(delivered, now_ms, self.round_trip.least_ms());
         self.busy.note(&mut live.pace, now_ms);
         if live.send == SendHalf::Closed || live.recv != RecvHalf::Open {
             return;
         }
         let room = self.budget.room(window.held(), self.busy.count()).min(live.pace.target(start));
-        let grant = window.due(room, self.config.max_packet);
+        let due = window.due(room, self.config.max_packet);
+        let grant = self.budget.draw(window.held(), due);
         if grant > 0 {
-            self.budget.change(window.held(), window.held() + grant);
             window.grant(grant);
             let recipient_channel = live.peer.0;
             self.out.answer(&ChannelWindowAdjust { recipient_channel, bytes_to_add: grant });

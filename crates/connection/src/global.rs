@@ -13,6 +13,7 @@ use adit_wire::global_request::{
     BoundPort, GlobalRequest, RequestFailure, RequestSuccess, StreamlocalForward, TcpipForward,
     name,
 };
+use adit_wire::transport::Debug;
 use adit_wire::{Body, DecodeError, Field, Message, Reader, Rest};
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
@@ -35,6 +36,13 @@ impl RequestId {
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[must_use = "replies leave in order: a request without one holds back all later ones"]
 pub struct ReplyToken(Option<u64>);
+
+impl ReplyToken {
+    /// Whether the peer waits for the answer.
+    pub const fn is_awaited(&self) -> bool {
+        self.0.is_some()
+    }
+}
 
 /// The answer to a global request of the peer's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -281,6 +289,17 @@ impl Connection {
         self.unanswered.settle(token, answer, &mut self.out);
     }
 
+    /// Says in SSH_MSG_DEBUG what the answer to a request has no room for. RFC 4253 §11.3.
+    ///
+    /// It counts as an answer: a peer that causes many and reads none is given up.
+    pub fn explain(&mut self, words: &str) {
+        self.out.answer(&Debug {
+            always_display: false,
+            message: words.as_bytes(),
+            language_tag: b"",
+        });
+    }
+
     pub(crate) fn handle_global_request(
         &mut self,
         payload: &[u8],
@@ -412,6 +431,31 @@ mod tests {
             }
             event => panic!("{event:?}"),
         }
+    }
+
+    #[test]
+    fn a_token_tells_whether_its_answer_is_awaited() {
+        let mut script = Script::server();
+        for want_reply in [true, false] {
+            let body = tcpip_body("localhost", 0);
+            match script.hear(&asks(name::TCPIP_FORWARD, want_reply, &body)) {
+                Some(Event::ForwardRequested { token, .. }) => {
+                    assert_eq!(token.is_awaited(), want_reply);
+                }
+                event => panic!("{event:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_explained_before_it() {
+        let mut script = Script::server();
+        let token = heard_forward(&mut script, 80);
+        script.us.explain("not here");
+        script.us.reply(token, Answer::Failure);
+        let message = b"not here";
+        script.expect(&Debug { always_display: false, message, language_tag: b"" });
+        script.expect(&RequestFailure {});
     }
 
     #[test]

@@ -43,6 +43,7 @@ mod open;
 mod pair;
 #[cfg(test)]
 mod path;
+mod purse;
 mod recv_half;
 mod request;
 #[cfg(test)]
@@ -59,5 +60,6 @@ pub use forward::Forward;
 pub use global::{Answer, ReplyToken, RequestError, RequestId, host_key_proof, host_keys};
 pub use id::{Channel, LocalChannel, PeerChannel};
 pub use open::{Open, OpenError};
+pub use purse::Purse;
 pub use request::{ChannelRequestId, Request};
 pub use violation::Violation;

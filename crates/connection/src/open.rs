@@ -137,6 +137,13 @@ impl<'a> Open<'a> {
     }
 }
 
+impl Open<'_> {
+    /// Whether TCP has the port that is to be connected to.
+    const fn port_is_possible(&self) -> bool {
+        !matches!(self, Self::DirectTcpip { port: 0x1_0000.., .. })
+    }
+}
+
 /// No host name, address or socket path is longer; what a peer can make us keep is.
 pub(crate) const LONGEST_NAME: usize = 1024;
 
@@ -274,9 +281,8 @@ impl Connection {
 
     /// What the `nth` channel starts with, out of the budget.
     fn first_window(&mut self, nth: u32) -> RecvWindow {
-        let window = RecvWindow::new(self.budget.start(nth, self.config.initial_window));
-        self.budget.change(0, window.held());
-        window
+        let wish = self.budget.start(nth, self.config.initial_window);
+        RecvWindow::new(self.budget.draw(0, wish))
     }
 
     pub(crate) fn handle_open(&mut self, payload: &[u8]) -> Result<Option<Event>, Violation> {
@@ -314,6 +320,9 @@ impl Connection {
         }
         if !body.names_are_short() {
             return prohibited("name too long");
+        }
+        if !body.port_is_possible() {
+            return Ok(Err(Refusal(open_failure::CONNECT_FAILED, "no such port")));
         }
         if body == Open::Session && self.no_more_sessions {
             return prohibited("no more sessions");
@@ -385,7 +394,7 @@ impl Connection {
         let message = decode::<ChannelOpenFailure<'_>>(payload)?;
         let (channel, opening) = self.opening(message.recipient_channel)?;
         let held = opening.window.held();
-        self.budget.change(held, 0);
+        self.budget.release(held, 0);
         self.table.remove(channel);
         let failure =
             OpenFailure { reason: message.reason_code, description: message.description.into() };
@@ -572,6 +581,24 @@ mod tests {
         let channel = client.us.open(&direct()).unwrap();
         let violation = client.hear_badly(&confirmation(channel, THEIRS, 1, 0));
         assert_eq!(violation, Violation::MaximumPacketZero(channel.number()));
+    }
+
+    #[test]
+    fn a_port_that_tcp_does_not_have_is_refused() {
+        let mut script = Script::server();
+        let body = body(&DirectTcpip {
+            host_to_connect: "db",
+            port_to_connect: 0x1_0000,
+            originator_address: "127.0.0.1",
+            originator_port: 1,
+        });
+        assert_eq!(script.hear(&asks("direct-tcpip", 5, &body)), None);
+        script.expect(&ChannelOpenFailure {
+            recipient_channel: 5,
+            reason_code: open_failure::CONNECT_FAILED,
+            description: b"no such port",
+            language_tag: b"",
+        });
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! Errors: a failed test.   Allocates: freely.
 //! Proved by: its users.
 
+use crate::channel::Entry;
 use crate::connection::{Config, Connection, Side};
 use crate::event::Event;
 use crate::id::Channel;
@@ -93,6 +94,14 @@ impl Script {
     }
 
     /// Hears `len` bytes on `channel`.
+    /// What the peer may send.
+    pub(crate) fn granted(&self, channel: Channel) -> usize {
+        match self.us.table.get(channel) {
+            Some(Entry::Live(live)) => live.recv_window.granted() as usize,
+            _ => 0,
+        }
+    }
+
     pub(crate) fn hear_data(&mut self, channel: Channel, len: usize) -> Option<Event> {
         self.hear(&data(channel, &alloc::vec![7; len]))
     }

@@ -8,13 +8,13 @@ use crate::batch::{Batch, Blocked};
 use crate::config::{ClientConfig, ServerConfig};
 use crate::error::Error;
 use crate::event::{Event, Outcome};
-use crate::keepalive::{Due, Silence};
+use crate::keepalive::{Due, Keepalive, Silence};
 use crate::login::Login;
 use crate::round_trip::{Question, RoundTrip};
 use adit_buf::{RxBuf, Span, TxRing};
 use adit_connection::{
-    Answer, Channel, ChannelRequestId, Connection, Forward, Open, OpenError, ReplyToken, Request,
-    RequestError, RequestId, Sendable,
+    Answer, Channel, ChannelRequestId, Connection, Forward, Open, OpenError, Purse, ReplyToken,
+    Request, RequestError, RequestId, Sendable,
 };
 use adit_crypto::Random;
 use adit_transport::{Counters, Incoming, Negotiated, Transport};
@@ -22,6 +22,8 @@ use adit_wire::Message;
 use adit_wire::transport::{ExtInfo, reason};
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 /// What a ping of ours carries; the pong brings it back.
 const PING: &[u8] = b"adit";
@@ -404,10 +406,10 @@ impl Engine {
         }
     }
 
-    /// The server's login, to answer what it asks.
+    /// The server's login, to be looked at; [`answer_login`](Self::answer_login) answers what it asks.
     pub fn server_login(&mut self) -> Option<&mut adit_auth::server::Server> {
         match &mut self.login {
-            Login::Server(server) => Some(server),
+            Login::Server(server) => Some(&mut server.login),
             _ => None,
         }
     }
@@ -422,11 +424,29 @@ impl Engine {
         answer: impl FnOnce(&mut adit_auth::server::Server) -> Result<(), adit_auth::Violation>,
     ) -> Result<(), Error> {
         match &mut self.login {
-            Login::Server(server) => {
-                answer(server).map_err(|violation| self.fail(violation.into(), tx))
-            }
+            Login::Server(server) => match server.answer(answer) {
+                Ok(None) => Ok(()),
+                Ok(Some(names)) => {
+                    self.tell_sig_algs(&names, tx);
+                    Ok(())
+                }
+                Err(violation) => Err(self.fail(violation.into(), tx)),
+            },
             _ => Ok(()),
         }
+    }
+
+    /// Tells the client with which algorithms this user's keys may sign, ahead of what the answer makes us say.
+    fn tell_sig_algs(&mut self, names: &str, tx: &mut TxRing) {
+        let mut payload = Vec::new();
+        ExtInfo::encode_pairs(&[("server-sig-algs", names.as_bytes())], &mut payload);
+        // While keys are exchanged it is left out: the client has the list of all users.
+        let _ = self.transport.send(&payload, tx);
+    }
+
+    /// Asks a silent peer as often as this from now on: a server knows only after the login how often that is.
+    pub fn set_keepalive(&mut self, keepalive: Option<Keepalive>) {
+        self.silence.set(keepalive, self.now);
     }
 
     /// Begins a key exchange, unless one is running.
@@ -525,6 +545,18 @@ impl Engine {
     /// Tells the client all host keys of this server.
     pub fn announce_host_keys(&mut self, keys: &[&[u8]]) {
         self.connection.announce_host_keys(keys);
+    }
+
+    /// Tells the peer's log why a request of its is refused; the refusal itself has no room for words. RFC 4253 §11.3.
+    pub fn explain(&mut self, words: &str) {
+        self.connection.explain(words);
+    }
+
+    /// Shares memory with other connections from now on, beyond what each channel always may hold.
+    ///
+    /// Whose purse it is may change: a server knows the user only after the login.
+    pub fn set_purse(&mut self, purse: Arc<Purse>) {
+        self.connection.set_purse(purse);
     }
 
     /// Answers a global request of the peer's.

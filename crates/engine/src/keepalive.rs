@@ -39,6 +39,12 @@ impl Silence {
         Self { limits, asked: 0, next_at: 0, unanswered: Vec::new() }
     }
 
+    /// Asks as often as this from `now` on.
+    pub(crate) fn set(&mut self, limits: Option<Keepalive>, now: u64) {
+        self.limits = limits;
+        self.broken(now);
+    }
+
     /// The peer sent something.
     pub(crate) fn broken(&mut self, now: u64) {
         if let Some(limits) = self.limits {

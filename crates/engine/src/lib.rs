@@ -30,7 +30,7 @@ pub use adit_auth::Violation as LoginViolation;
 pub use adit_auth::client as login_client;
 pub use adit_auth::server as login_server;
 pub use adit_connection::{
-    Answer, Channel, ChannelRequestId, Forward, LocalChannel, Open, OpenError, OpenFailure,
+    Answer, Channel, ChannelRequestId, Forward, LocalChannel, Open, OpenError, OpenFailure, Purse,
     ReplyToken, Request, RequestError, RequestId, host_key_proof, host_keys,
 };
 pub use adit_transport::{Counters, Negotiated};
@@ -41,4 +41,4 @@ pub use engine::Engine;
 pub use error::Error;
 pub use event::{Event, Outcome};
 pub use keepalive::Keepalive;
-pub use verify::verify_signature;
+pub use verify::{verify_signature, verify_signature_alone};

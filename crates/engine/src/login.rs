@@ -8,6 +8,7 @@ use crate::config::ServerConfig;
 use crate::event::Event;
 use adit_auth::{Phase, Violation, client, server};
 use adit_buf::Outbox;
+use adit_crypto::SignatureAlgorithm;
 use adit_wire::Message;
 use adit_wire::transport::{ExtInfo, ServiceAccept, ServiceRequest};
 use alloc::boxed::Box;
@@ -22,9 +23,40 @@ pub(crate) enum Login {
     /// Waits for the first keys.
     AwaitServer(server::VerifySignature),
     Client(Box<client::Client>),
-    Server(Box<server::Server>),
+    Server(Box<Serving>),
     /// The user is in, and has been told.
     Done,
+}
+
+/// A server's login.
+#[derive(Debug)]
+pub(crate) struct Serving {
+    pub(crate) login: server::Server,
+    /// The client takes EXT_INFO while it logs in, too.
+    takes_ext_info: bool,
+}
+
+/// Says that EXT_INFO is taken at any time of the login. OpenSSH PROTOCOL, "SSH2_MSG_EXT_INFO during user authentication".
+const EXT_INFO_IN_AUTH: &str = "ext-info-in-auth@openssh.com";
+
+impl Serving {
+    /// What this user's keys may sign with, for a client that can be told. RFC 8308 §3.1.
+    fn sig_algs(&self) -> Option<String> {
+        let accepted = self.login.accepted_algorithms().filter(|_| self.takes_ext_info)?;
+        let names =
+            accepted.split(',').filter(|name| SignatureAlgorithm::from_name(name).is_some());
+        Some(names.collect::<Vec<_>>().join(","))
+    }
+
+    /// Answers a question; gives `server-sig-algs` when the answer has settled them.
+    pub(crate) fn answer(
+        &mut self,
+        answer: impl FnOnce(&mut server::Server) -> Result<(), Violation>,
+    ) -> Result<Option<String>, Violation> {
+        let was_known = self.login.accepted_algorithms().is_some();
+        answer(&mut self.login)?;
+        Ok(if was_known { None } else { self.sig_algs() })
+    }
 }
 
 impl Login {
@@ -48,7 +80,8 @@ impl Login {
                     host_key: host_key.into(),
                     verify,
                 };
-                Self::Server(Box::new(server::Server::new(config)))
+                let login = server::Server::new(config);
+                Self::Server(Box::new(Serving { login, takes_ext_info: false }))
             }
             begun => begun,
         };
@@ -58,7 +91,7 @@ impl Login {
     pub(crate) fn handle(&mut self, payload: &[u8]) -> Result<(), Violation> {
         match self {
             Self::Client(client) => client.handle(payload),
-            Self::Server(server) => server.handle(payload),
+            Self::Server(server) => server.login.handle(payload),
             _ => Err(Violation::UnexpectedMessage(payload.first().copied().unwrap_or_default())),
         }
     }
@@ -75,7 +108,14 @@ impl Login {
 
     /// EXT_INFO came: what of it concerns logins.
     pub(crate) fn extensions(&mut self, info: &ExtInfo<'_>) {
-        let Self::Client(client) = self else { return };
+        let client = match self {
+            Self::Client(client) => client,
+            Self::Server(server) => {
+                server.takes_ext_info |= info.iter().any(|(name, _)| name == EXT_INFO_IN_AUTH);
+                return;
+            }
+            _ => return,
+        };
         let mut extensions = client::Extensions::default();
         for (name, value) in info.iter() {
             match name {
@@ -92,7 +132,7 @@ impl Login {
     pub(crate) fn outbox(&mut self) -> Option<&mut Outbox> {
         match self {
             Self::Client(client) => Some(client.outbox()),
-            Self::Server(server) => Some(server.outbox()),
+            Self::Server(server) => Some(server.login.outbox()),
             _ => None,
         }
     }
@@ -100,7 +140,7 @@ impl Login {
     pub(crate) fn is_authenticated(&self) -> bool {
         match self {
             Self::Client(client) => client.phase() == Phase::Authenticated,
-            Self::Server(server) => server.phase() == Phase::Authenticated,
+            Self::Server(server) => server.login.phase() == Phase::Authenticated,
             Self::Done => true,
             _ => false,
         }
@@ -110,7 +150,7 @@ impl Login {
     pub(crate) fn next_event(&mut self) -> Option<Event> {
         let event = match self {
             Self::Client(client) => client.next().map(Event::Login),
-            Self::Server(server) => server.next().map(Event::ServerLogin),
+            Self::Server(server) => server.login.next().map(Event::ServerLogin),
             _ => return None,
         };
         let over = event.is_none()

@@ -3,7 +3,7 @@
 use adit_auth::algorithm::ALGORITHMS;
 use adit_auth::server::SignatureCheck;
 use adit_crypto::{KeyAlgorithm, SignatureAlgorithm};
-use adit_engine::verify_signature;
+use adit_engine::{verify_signature, verify_signature_alone};
 use adit_testkit::{FixedRng, keys};
 
 #[test]
@@ -88,14 +88,18 @@ fn a_security_keys_signature_holds_if_somebody_touched_it() {
     assert_eq!(cases.len(), 6);
     for [public_key, data, signature, flags] in cases {
         let touched = flags[0] & 1 == 1;
-        let fits = |algorithm| {
-            verify_signature(&SignatureCheck {
-                algorithm,
-                public_key: &public_key,
-                data: &data,
-                signature: &signature,
-            })
+        let check = |algorithm| SignatureCheck {
+            algorithm,
+            public_key: &public_key,
+            data: &data,
+            signature: &signature,
         };
+        // The driver may know better.
+        assert_eq!(
+            ALGORITHMS.iter().filter(|each| verify_signature_alone(&check(each))).count(),
+            1
+        );
+        let fits = |algorithm| verify_signature(&check(algorithm));
         let fitting: Vec<_> = ALGORITHMS.iter().filter(|each| fits(each)).collect();
         assert_eq!(fitting.len(), usize::from(touched));
         assert!(

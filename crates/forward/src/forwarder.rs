@@ -5,14 +5,14 @@
 //! Proved by: interop `local_forward.rs`, `remote_forward.rs`, `dynamic.rs`, `stdio.rs`.
 
 use crate::listen::{BindFailure, ListenOptions, bind};
+use crate::originator::originator;
+use crate::reach::{Reaching, Step};
+use crate::remote::Reach;
 use crate::{DynamicRequest, Failure, ForwardSpec, PermitRemoteOpen, Protocol, Target};
 use adit_engine::{Channel, Open, RequestId};
-use adit_reactor::{DialOptions, Event, Key, LookupId, Reactor};
+use adit_reactor::{DialOptions, Event, Key, Reactor};
 use std::collections::{HashMap, VecDeque};
 use std::io;
-
-/// Originator given for what did not come over TCP: servers that check it want an address. As ssh does.
-const NO_ORIGINATOR: (&str, u32) = ("127.0.0.1", 65535);
 
 /// What is forwarded and how.
 #[derive(Clone, Debug, Default)]
@@ -96,8 +96,7 @@ pub struct Forwarder {
     pub(crate) dialogues: HashMap<Key, DynamicRequest>,
     /// Proxy clients at the server that have not said what they want.
     pub(crate) remote_dialogues: HashMap<Channel, DynamicRequest>,
-    pub(crate) lookups: HashMap<LookupId, crate::remote::Reach>,
-    pub(crate) dials: HashMap<Key, crate::remote::Reach>,
+    pub(crate) reaching: Reaching<Reach>,
     pub(crate) stdio: Option<Key>,
     pub(crate) notices: VecDeque<Notice>,
 }
@@ -114,8 +113,7 @@ impl Forwarder {
             unanswered: 0,
             dialogues: HashMap::new(),
             remote_dialogues: HashMap::new(),
-            lookups: HashMap::new(),
-            dials: HashMap::new(),
+            reaching: Reaching::new(),
             stdio: None,
             notices: VecDeque::new(),
         }
@@ -143,11 +141,12 @@ impl Forwarder {
             Event::Data { channel, bytes, extended: None, .. } => {
                 self.remote_data(reactor, channel, &bytes)
             }
-            Event::Resolved { lookup, found } if self.lookups.contains_key(&lookup) => {
-                self.resolved(reactor, lookup, found);
-            }
-            Event::Dialled { dial, result } if self.dials.contains_key(&dial) => {
-                self.dialled(reactor, dial, result);
+            Event::Resolved { .. } | Event::Dialled { .. } => {
+                match self.reaching.event(reactor, &self.options.dial, event) {
+                    Step::Over(reach, result) => self.reach_ended(reactor, reach, result),
+                    Step::Nearer => {}
+                    Step::Foreign(event) => return Some(event),
+                }
             }
             Event::StreamGone { stream, error, .. } => {
                 self.dialogues.remove(&stream);
@@ -243,15 +242,10 @@ impl Forwarder {
         early: Vec<u8>,
     ) {
         self.notices.push_back(Notice::Requested { target: target.clone() });
-        let peer = reactor.socket(stream).and_then(adit_reactor::Socket::peer_addr);
-        let address = peer.map(|peer| peer.ip().to_canonical().to_string());
-        let (originator, port) = match (&address, peer) {
-            (Some(address), Some(peer)) => (address.as_str(), u32::from(peer.port())),
-            _ => NO_ORIGINATOR,
-        };
+        let from = originator(reactor, stream);
         let open = match target {
-            Target::Tcp { host, port: to } => {
-                Open::direct_tcpip(host, u32::from(*to), originator, port)
+            Target::Tcp { host, port } => {
+                Open::direct_tcpip(host, u32::from(*port), &from.address, from.port)
             }
             Target::Unix(path) => Open::DirectStreamlocal { path: path.into() },
             Target::Dynamic => return reactor.finish(stream),

@@ -10,8 +10,13 @@ mod dynamic_request;
 mod forwarder;
 mod http_connect;
 pub mod listen;
+mod network;
+mod originator;
+pub mod pattern;
 mod permit;
+mod reach;
 mod remote;
+pub mod served;
 mod socks;
 pub mod spec;
 
@@ -19,6 +24,9 @@ pub use dynamic_request::{
     BUFFER_LIMIT, DynamicRequest, Failure, Fed, MAX_HOST, Protocol, ProxyTarget, Refusal, Step,
 };
 pub use forwarder::{ForwardOptions, Forwarder, Notice};
-pub use listen::{BindFailure, ListenOptions, os_words};
-pub use permit::{PermitError, PermitRemoteOpen};
+pub use listen::{BindFailure, ListenOptions, any_bound, os_words};
+pub use network::{Network, NetworkError};
+pub use originator::Originator;
+pub use permit::{Flaw, Kind, Permit, PermitError, PermitListen, PermitOpen, PermitRemoteOpen};
+pub use served::{Served, ServedOptions};
 pub use spec::{Bind, Direction, ForwardSpec, Listen, ListenOn, SpecError, Target};

@@ -106,22 +106,92 @@ fn addresses(
     port: u16,
     options: &ListenOptions,
 ) -> Result<(Vec<SocketAddr>, bool), BindFailure> {
-    let both = |v4: Ipv4Addr, v6: Ipv6Addr| {
-        let addresses = [IpAddr::V4(v4), IpAddr::V6(v6)].into_iter();
-        (
-            addresses
-                .filter(|ip| options.family.takes(*ip))
-                .map(|ip| SocketAddr::new(ip, port))
-                .collect(),
-            true,
-        )
-    };
     match on {
-        ListenOn::Loopback => Ok(both(Ipv4Addr::LOCALHOST, Ipv6Addr::LOCALHOST)),
-        ListenOn::Wildcard => Ok(both(Ipv4Addr::UNSPECIFIED, Ipv6Addr::UNSPECIFIED)),
+        ListenOn::Loopback | ListenOn::Wildcard => {
+            Ok((known_addresses(on, port, options.family).unwrap_or_default(), true))
+        }
         ListenOn::Address(name) => by_name(name, port, options.family)
             .map(|addresses| (addresses, false))
             .map_err(|words| BindFailure::Name(name.to_owned(), words)),
+    }
+}
+
+/// The addresses, unless a name has to be looked up first.
+pub(crate) fn known_addresses(
+    on: ListenOn<'_>,
+    port: u16,
+    family: Family,
+) -> Option<Vec<SocketAddr>> {
+    let ips: [Option<IpAddr>; 2] = match on {
+        ListenOn::Loopback => [Some(Ipv4Addr::LOCALHOST.into()), Some(Ipv6Addr::LOCALHOST.into())],
+        ListenOn::Wildcard => {
+            [Some(Ipv4Addr::UNSPECIFIED.into()), Some(Ipv6Addr::UNSPECIFIED.into())]
+        }
+        ListenOn::Address(name) => [Some(name.parse().ok()?), None],
+    };
+    let wanted = ips.into_iter().flatten().filter(|ip| family.takes(*ip));
+    Some(wanted.map(|ip| SocketAddr::new(ip, port)).collect())
+}
+
+/// How often a port is chosen again because the other family's is taken.
+const CHOICES: usize = 16;
+
+/// Binds whatever of `addresses` can be bound, all to one port; when that is 0, the system chooses it.
+pub(crate) fn bind_any(addresses: &[SocketAddr]) -> io::Result<Vec<Listener>> {
+    let chosen = addresses.iter().all(|address| address.port() == 0);
+    let mut tries = if chosen { CHOICES } else { 1 };
+    loop {
+        tries -= 1;
+        let (bound, failure) = sorted(bind_in_turn(addresses));
+        let taken = failure.as_ref().is_some_and(|error| error.kind() == io::ErrorKind::AddrInUse);
+        if !taken || tries == 0 {
+            return bound_or(bound, failure);
+        }
+    }
+}
+
+/// Binds to the port that the first has.
+fn bind_in_turn(addresses: &[SocketAddr]) -> impl Iterator<Item = io::Result<Listener>> {
+    let mut port = None;
+    addresses.iter().map(move |address| {
+        let address = SocketAddr::new(address.ip(), port.unwrap_or(address.port()));
+        let listener = bind_tcp(address)?;
+        port = listener.local_addr().map(|bound| bound.port());
+        Ok(listener)
+    })
+}
+
+/// What of several attempts has become listeners; when nothing has, the error that says most.
+///
+/// # Errors
+/// Those of the attempts; `EADDRNOTAVAIL` when there was none.
+pub fn any_bound(
+    attempts: impl IntoIterator<Item = io::Result<Listener>>,
+) -> io::Result<Vec<Listener>> {
+    let (bound, failure) = sorted(attempts);
+    bound_or(bound, failure)
+}
+
+fn sorted(
+    attempts: impl IntoIterator<Item = io::Result<Listener>>,
+) -> (Vec<Listener>, Option<io::Error>) {
+    let (mut bound, mut failure): (Vec<Listener>, Option<io::Error>) = (Vec::new(), None);
+    for attempt in attempts {
+        match attempt {
+            Ok(listener) => bound.push(listener),
+            // That there is no IPv6 here is the lesser reason.
+            Err(error) if failure.as_ref().is_none_or(family_is_absent) => failure = Some(error),
+            Err(_) => {}
+        }
+    }
+    (bound, failure)
+}
+
+fn bound_or(bound: Vec<Listener>, failure: Option<io::Error>) -> io::Result<Vec<Listener>> {
+    match failure {
+        _ if !bound.is_empty() => Ok(bound),
+        Some(error) => Err(error),
+        None => Err(rustix::io::Errno::ADDRNOTAVAIL.into()),
     }
 }
 
@@ -130,7 +200,11 @@ fn family_is_absent(error: &io::Error) -> bool {
     matches!(Errno::from_io_error(error), Some(Errno::AFNOSUPPORT | Errno::ADDRNOTAVAIL))
 }
 
-fn bind_tcp(address: SocketAddr) -> io::Result<Listener> {
+/// Listens on one address; the IPv6 wildcard leaves IPv4 alone.
+///
+/// # Errors
+/// Those of the system.
+pub fn bind_tcp(address: SocketAddr) -> io::Result<Listener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     if address.is_ipv6() {
@@ -184,6 +258,28 @@ mod tests {
         let (_, failures) = bind(&spec.listen, &ListenOptions::default());
         let text: Vec<String> = failures.iter().map(ToString::to_string).collect();
         assert_eq!(text, [format!("bind [127.0.0.1]:{port}: Address already in use")]);
+    }
+
+    #[test]
+    fn a_port_the_system_chooses_is_one_for_all_families() {
+        let addresses = known_addresses(ListenOn::Loopback, 0, Family::Any).unwrap();
+        let bound = bind_any(&addresses).unwrap();
+        let mut ports: Vec<u16> =
+            bound.iter().filter_map(Listener::local_addr).map(|at| at.port()).collect();
+        ports.dedup();
+        assert_eq!(ports.len(), 1, "{bound:?}");
+        assert_ne!(ports, [0]);
+    }
+
+    #[test]
+    fn of_several_failures_the_one_that_says_most_is_told() {
+        let error = |kind: rustix::io::Errno| Err(io::Error::from(kind));
+        use rustix::io::Errno;
+        let failures = [error(Errno::AFNOSUPPORT), error(Errno::ACCESS), error(Errno::ADDRINUSE)];
+        let told = any_bound(failures).unwrap_err();
+        assert_eq!(told.kind(), io::ErrorKind::PermissionDenied);
+        let none = any_bound([]).unwrap_err();
+        assert_eq!(none.kind(), io::ErrorKind::AddrNotAvailable);
     }
 
     #[test]

@@ -5,13 +5,11 @@
 //! Proved by: interop `remote_forward.rs`.
 
 use crate::forwarder::{Forwarder, Notice};
-use crate::listen::os_words;
+use crate::reach::Unreachable;
 use crate::spec::Listen;
 use crate::{DynamicRequest, Failure, ForwardSpec, Protocol, ProxyTarget, Step, Target};
 use adit_engine::{Channel, Forward, Open, Outcome, RequestId, open_failure};
-use adit_reactor::{Family, Found, Key, LookupId, Reactor, Socket};
-use std::io;
-use std::net::SocketAddr;
+use adit_reactor::{Family, Key, Reactor, Socket};
 
 /// What a proxy client at the server may send before its connection stands, in bytes.
 const EARLY_LIMIT: usize = 64 * 1024;
@@ -99,50 +97,28 @@ impl Forwarder {
     fn reach(&mut self, reactor: &mut Reactor, reach: Reach) {
         match &reach.target {
             Target::Tcp { host, port } => {
-                let lookup = reactor.look_up(host, *port, Family::Any);
-                self.lookups.insert(lookup, reach);
+                let (host, port) = (host.clone(), *port);
+                self.reaching.start(reactor, &host, port, Family::Any, reach);
             }
             Target::Unix(path) => {
                 let stream = std::os::unix::net::UnixStream::connect(path)
                     .and_then(Socket::unix)
                     .and_then(|socket| reactor.add_socket(socket));
-                match stream {
-                    Ok(stream) => self.reached(reactor, reach, stream),
-                    Err(error) => self.unreachable(
-                        reactor,
-                        reach,
-                        &os_words(&error),
-                        Failure::from_io(&error),
-                    ),
-                }
+                self.reach_ended(reactor, reach, stream.map_err(Unreachable::from));
             }
             Target::Dynamic => {}
         }
     }
 
-    pub(crate) fn resolved(&mut self, reactor: &mut Reactor, lookup: LookupId, found: Found) {
-        let Some(reach) = self.lookups.remove(&lookup) else { return };
-        match found {
-            Ok(addresses) => {
-                let dial = reactor.dial(addresses, self.options.dial.clone());
-                self.dials.insert(dial, reach);
-            }
-            Err(words) => self.unreachable(reactor, reach, &words, Failure::HostUnreachable),
-        }
-    }
-
-    pub(crate) fn dialled(
+    pub(crate) fn reach_ended(
         &mut self,
         reactor: &mut Reactor,
-        dial: Key,
-        result: Result<Key, (SocketAddr, io::Error)>,
+        reach: Reach,
+        result: Result<Key, Unreachable>,
     ) {
-        let Some(reach) = self.dials.remove(&dial) else { return };
         match result {
             Ok(stream) => self.reached(reactor, reach, stream),
-            Err((_, error)) => {
-                self.unreachable(reactor, reach, &os_words(&error), Failure::from_io(&error))
-            }
+            Err(unreachable) => self.unreachable(reactor, reach, unreachable),
         }
     }
 
@@ -165,13 +141,12 @@ impl Forwarder {
         }
     }
 
-    fn unreachable(&mut self, reactor: &mut Reactor, reach: Reach, words: &str, failure: Failure) {
+    fn unreachable(&mut self, reactor: &mut Reactor, reach: Reach, why: Unreachable) {
         match reach.protocol {
-            Some(protocol) => self.turn_away(reactor, reach.channel, protocol.failure(failure)),
-            None => self.refuse(reactor, reach.channel, open_failure::CONNECT_FAILED, words),
+            Some(protocol) => self.turn_away(reactor, reach.channel, protocol.failure(why.failure)),
+            None => self.refuse(reactor, reach.channel, open_failure::CONNECT_FAILED, &why.words),
         }
-        self.notices
-            .push_back(Notice::ConnectFailed { target: reach.target, error: words.to_owned() });
+        self.notices.push_back(Notice::ConnectFailed { target: reach.target, error: why.words });
     }
 }
 
@@ -214,11 +189,10 @@ impl Forwarder {
         protocol: Protocol,
         early: Vec<u8>,
     ) {
-        if !self.options.permit_remote_open.allows(&target.host, target.port) {
-            self.notices.push_back(Notice::ProxyRefused(format!(
-                "PermitRemoteOpen does not allow {}:{}",
-                target.host, target.port
-            )));
+        let permit = &self.options.permit_remote_open;
+        if !permit.allows(&target.host, target.port) {
+            let words = permit.refusal(&target.host, target.port);
+            self.notices.push_back(Notice::ProxyRefused(words));
             return self.turn_away(reactor, channel, protocol.failure(Failure::NotAllowed));
         }
         let reach = Reach { protocol: Some(protocol), early, ..Reach::new(channel, target.into()) };
@@ -242,22 +216,12 @@ impl Forwarder {
     }
 
     fn reach_of(&mut self, channel: Channel) -> Option<&mut Reach> {
-        self.lookups
-            .values_mut()
-            .chain(self.dials.values_mut())
-            .find(|reach| reach.channel == channel)
+        self.reaching.find_mut(|reach| reach.channel == channel)
     }
 
     /// The channel is gone while its connection was being made.
     pub(crate) fn forget_reach(&mut self, reactor: &mut Reactor, channel: Channel) {
-        self.lookups.retain(|_, reach| reach.channel != channel);
-        self.dials.retain(|dial, reach| {
-            let kept = reach.channel != channel;
-            if !kept {
-                reactor.hang_up(*dial);
-            }
-            kept
-        });
+        self.reaching.give_up(reactor, |reach| reach.channel == channel);
     }
 }
 

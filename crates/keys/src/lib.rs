@@ -11,10 +11,12 @@ pub mod certificate;
 pub mod fingerprint;
 pub mod host;
 pub mod known_hosts;
+pub mod network;
 mod pattern;
 pub mod private;
 pub mod public;
 pub mod revoked;
+pub mod strict_modes;
 #[cfg(test)]
 mod testing;
 

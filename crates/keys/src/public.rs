@@ -6,7 +6,7 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 use std::str::from_utf8;
 
@@ -15,6 +15,9 @@ use base64ct::{Base64, Encoding};
 
 /// Larger key files are not read; OpenSSH draws the same line.
 pub(crate) const MAX_KEY_FILE: u64 = 1 << 20;
+
+/// Lists of authorities are not read further.
+const MAX_KEY_LIST: u64 = 16 << 20;
 
 /// A public key or certificate as a line of text holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,6 +71,20 @@ impl PublicKeyLine {
     pub fn key_type(&self) -> &str {
         key_type(&self.blob).unwrap_or_default()
     }
+}
+
+/// Whether a file of plain keys, one a line, lists this one (TrustedUserCAKeys); lines that are no keys count for nothing.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn lists_key(path: &Path, blob: &[u8]) -> io::Result<bool> {
+    let lines = BufReader::new(File::open(path)?.take(MAX_KEY_LIST)).split(b'\n');
+    for line in lines {
+        if PublicKeyLine::parse(&line?).is_ok_and(|key| key.blob == blob) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// `type base64`, as it stands in a file.

@@ -81,6 +81,26 @@ certify user -s ca -n alice,bob -V always:forever -z 42
 cp ../private/p256.pub host-p256.pub && ssh-keygen -q -s ca -I host-p256 -h -n host.example.org host-p256.pub && rm host-p256.pub
 rm ca rsa-ca
 
+# What a user's certificate can say, by another authority.
+ssh-keygen -q -t ed25519 -N '' -C users -f user-ca
+allow() { # name, options of ssh-keygen
+    name=$1; shift
+    certify "$name" -s user-ca "$@"
+}
+allow user-plain -n ada,grace
+allow user-full -n ada -z 7 -O force-command=/bin/date -O source-address=192.0.2.0/24,2001:db8::/32 -O verify-required
+allow user-clear -n ada -O clear
+allow user-forwards -n ada -O clear -O permit-port-forwarding
+allow user-untouched -n ada -O no-touch-required
+allow user-dated -n ada -V 20200101000000Z:20210101000000Z
+allow user-nameless
+allow user-wild -n 'a*'
+allow user-critical -n ada -O critical:unheard-of@example.org=x
+allow user-extension -n ada -O extension:unheard-of@example.org=x
+allow user-misplaced -n ada -O extension:permit-pty=x
+allow user-nowhere -n ada -O critical:source-address=elsewhere
+rm user-ca
+
 cd ..
 rm -rf revoked && mkdir revoked && cd revoked
 revoke() { # name, authority or nothing, specification

@@ -1,8 +1,8 @@
 //! Listeners: connections are taken as they come, a bounded number in a turn.
 //! Touches: listening sockets.   Never: what a connection is for.
 //! Invariants: readiness is sticky; a listener that cannot accept rests, it never spins.
-//! Errors: an accept that fails for good rests and is tried again.   Allocates: a stream per connection.
-//! Proved by: `tests/sources.rs`.
+//! Errors: an accept that fails is told once, and tried again after a rest.   Allocates: a stream per connection.
+//! Proved by: `tests/sources.rs`, `tests/out_of_files.rs`.
 
 use crate::socket::Listener;
 use crate::stream::Inbound;
@@ -22,6 +22,20 @@ pub(crate) struct Accepting {
     pub(crate) listener: Listener,
     pub(crate) ready: bool,
     pub(crate) queued: bool,
+    /// A timer will put it back to work.
+    resting: bool,
+    /// It could not accept, and has said so.
+    failing: bool,
+}
+
+impl Accepting {
+    const fn new(listener: Listener) -> Self {
+        Self { listener, ready: false, queued: false, resting: false, failing: false }
+    }
+
+    fn is_able(&self) -> bool {
+        self.ready && !self.resting
+    }
 }
 
 /// Listeners.
@@ -35,7 +49,7 @@ impl Reactor {
         let mut result = Ok(());
         let key = self.listeners.insert_with(|key| {
             result = listener.register(registry, key.token(Kind::Listener));
-            Accepting { listener, ready: false, queued: false }
+            Accepting::new(listener)
         });
         if let Err(error) = result {
             self.listeners.remove(key);
@@ -44,9 +58,12 @@ impl Reactor {
         Ok(key)
     }
 
-    /// Stops listening. Connections it has taken stay.
-    pub fn unlisten(&mut self, listener: Key) {
-        self.listeners.remove(listener);
+    /// Stops listening. Connections it has taken stay. The socket is closed when what this gives is dropped.
+    pub fn unlisten(&mut self, listener: Key) -> Option<Listener> {
+        let registry = self.poll.registry();
+        let mut listener = self.listeners.remove(listener)?.listener;
+        listener.deregister(registry);
+        Some(listener)
     }
 
     /// The listener's socket.
@@ -73,14 +90,17 @@ impl Reactor {
 
     pub(crate) fn accept_from(&mut self, key: Key, handler: &mut dyn Handler) {
         for _ in 0..ACCEPTS_PER_TURN {
-            let Some(accepting) = self.listeners.get_mut(key).filter(|accepting| accepting.ready)
-            else {
+            let Some(accepting) = self.listeners.get_mut(key).filter(|each| each.is_able()) else {
                 return;
             };
             match accepting.listener.accept() {
                 Ok(socket) => {
-                    if let Ok(stream) = self.add_stream(socket, Inbound::Held) {
-                        handler.event(self, Event::Accepted { listener: key, stream });
+                    accepting.failing = false;
+                    match self.add_stream(socket, Inbound::Held) {
+                        Ok(stream) => {
+                            handler.event(self, Event::Accepted { listener: key, stream })
+                        }
+                        Err(error) => return self.rest(key, error, handler),
                     }
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -90,12 +110,26 @@ impl Reactor {
                 // The connection went before it was taken; the next may be well.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                 // Out of descriptors or memory: without a rest the loop would spin.
-                Err(_) => {
-                    self.timers.set(self.now + OUT_OF_FILES, Timer::Listener(key));
-                    return;
-                }
+                Err(error) => return self.rest(key, error, handler),
             }
         }
         self.queue_accept(key);
+    }
+
+    /// Lets a listener rest whatever comes to it, and tells why, once.
+    fn rest(&mut self, key: Key, error: io::Error, handler: &mut dyn Handler) {
+        let Some(accepting) = self.listeners.get_mut(key) else { return };
+        accepting.resting = true;
+        self.timers.set(self.now + OUT_OF_FILES, Timer::Listener(key));
+        if !std::mem::replace(&mut accepting.failing, true) {
+            handler.event(self, Event::AcceptFailed { listener: key, error });
+        }
+    }
+
+    pub(crate) fn rested(&mut self, key: Key) {
+        if let Some(accepting) = self.listeners.get_mut(key) {
+            accepting.resting = false;
+            self.queue_accept(key);
+        }
     }
 }

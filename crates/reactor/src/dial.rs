@@ -6,6 +6,7 @@
 
 use crate::socket::Socket;
 use crate::stream::Inbound;
+use crate::timer::Millis;
 use crate::token::{Key, Kind};
 use crate::{Event, Handler, Reactor, Timer};
 use mio::Interest;
@@ -29,6 +30,8 @@ pub struct DialOptions {
     pub keepalive: bool,
     /// IP type of service (`IPQoS`).
     pub type_of_service: Option<u32>,
+    /// How long all addresses together may take, in milliseconds; the system's own patience when there is no limit.
+    pub time_limit: Option<Millis>,
 }
 
 /// One target, and how far the attempts to reach it have come.
@@ -38,11 +41,15 @@ pub(crate) struct Dial {
     pub(crate) waiting: VecDeque<SocketAddr>,
     pub(crate) attempts: Vec<Key>,
     pub(crate) failure: Option<(SocketAddr, io::Error)>,
+    /// When it has taken too long.
+    pub(crate) give_up_at: Option<Millis>,
 }
 
 impl Dial {
-    pub(crate) fn new(addresses: Vec<SocketAddr>, options: DialOptions) -> Self {
-        Self { options, waiting: interleaved(addresses), attempts: Vec::new(), failure: None }
+    pub(crate) fn new(addresses: Vec<SocketAddr>, options: DialOptions, now: Millis) -> Self {
+        let give_up_at = options.time_limit.map(|limit| now + limit);
+        let waiting = interleaved(addresses);
+        Self { options, waiting, attempts: Vec::new(), failure: None, give_up_at }
     }
 
     pub(crate) fn is_hopeless(&self) -> bool {
@@ -111,7 +118,12 @@ pub(crate) fn set_type_of_service(stream: &TcpStream, options: &DialOptions) {
 impl Reactor {
     /// Connects to the first address that answers; an [`Event::Dialled`] follows.
     pub fn dial(&mut self, addresses: Vec<SocketAddr>, options: DialOptions) -> Key {
-        let key = self.dials.insert_with(|_| Dial::new(addresses, options));
+        let dial = Dial::new(addresses, options, self.now);
+        let limit = dial.give_up_at;
+        let key = self.dials.insert_with(|_| dial);
+        if let Some(at) = limit {
+            self.timers.set(at, Timer::Patience(key));
+        }
         // The first attempt starts in this turn's or the next one's `tick`.
         self.timers.set(self.now, Timer::Stagger(key));
         key
@@ -155,6 +167,21 @@ impl Reactor {
                 self.next_attempt(key, handler);
             }
         }
+    }
+
+    /// A dial's time is up. The timer may be that of a dial long decided, whose key has come round again.
+    pub(crate) fn lose_patience(&mut self, key: Key, handler: &mut dyn Handler) {
+        let Some(dial) = self.dials.get(key) else { return };
+        if dial.give_up_at.is_none_or(|at| at > self.now) {
+            return;
+        }
+        let tried = dial.attempts.first().and_then(|attempt| self.attempts.get(*attempt));
+        let address = tried.map(|attempt| attempt.address);
+        let failed = dial.failure.as_ref().map(|(address, _)| *address);
+        let Some(address) = address.or(failed).or(dial.waiting.front().copied()) else { return };
+        self.hang_up(key);
+        let error = rustix::io::Errno::TIMEDOUT.into();
+        handler.event(self, Event::Dialled { dial: key, result: Err((address, error)) });
     }
 
     pub(crate) fn settle_dials(&mut self, handler: &mut dyn Handler) {

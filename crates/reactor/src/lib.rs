@@ -16,6 +16,8 @@
 //! One turn: `wait · accept · dial · read_links · fill_slots · tick · flush · reap`.
 
 mod accept;
+mod answers;
+pub mod background;
 mod dial;
 mod link;
 mod readiness;
@@ -23,6 +25,7 @@ mod relay;
 mod resolve;
 mod session;
 mod sessions;
+pub mod signals;
 mod socket;
 mod stream;
 mod streams;
@@ -34,7 +37,7 @@ pub use link::Link;
 pub use mio::Waker;
 pub use resolve::{Family, Found, LookupId, by_name};
 pub use session::Closed;
-pub use socket::{Listener, Pair, Socket};
+pub use socket::{Listener, Pair, Removal, Socket};
 pub use stream::Counts;
 pub use timer::Millis;
 pub use token::Key;
@@ -47,7 +50,7 @@ use crate::stream::Stream;
 use crate::timer::{Clock, Timers, until};
 use crate::token::{Kind, Slab, unpack};
 use adit_buf::{Pool, Span};
-use adit_engine::Channel;
+use adit_engine::{Channel, Counters};
 use mio::net::UnixStream;
 use mio::{Events, Interest, Poll, Token};
 use std::collections::VecDeque;
@@ -91,6 +94,8 @@ pub enum Event {
         session: Key,
         /// How it ended.
         closed: Closed,
+        /// What it carried.
+        counters: Counters,
     },
     /// A listener has taken a connection; it is read once it is told what for.
     Accepted {
@@ -98,6 +103,14 @@ pub enum Event {
         listener: Key,
         /// The new stream.
         stream: Key,
+    },
+    /// A listener cannot take connections, for want of descriptors as a rule. It rests and tries again;
+    /// this is said once, until it has taken one again.
+    AcceptFailed {
+        /// Which listener.
+        listener: Key,
+        /// Why.
+        error: io::Error,
     },
     /// Bytes of a stream in dialogue. An empty piece is end of file.
     Received {
@@ -156,7 +169,9 @@ pub trait Handler {
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Timer {
     Session(Key),
+    Goodbye(Key),
     Stagger(Key),
+    Patience(Key),
     Listener(Key),
     Silence(Key),
     Trim,
@@ -327,8 +342,10 @@ impl Reactor {
         while let Some(timer) = self.timers.due(self.now) {
             match timer {
                 Timer::Session(key) => self.session_deadline(key, handler),
+                Timer::Goodbye(key) => self.give_up_goodbye(key),
                 Timer::Stagger(key) => self.next_attempt(key, handler),
-                Timer::Listener(key) => self.queue_accept(key),
+                Timer::Patience(key) => self.lose_patience(key, handler),
+                Timer::Listener(key) => self.rested(key),
                 Timer::Silence(key) => self.close_if_in_dialogue(key),
                 Timer::Trim => self.trim(),
                 Timer::User(id) => handler.event(self, Event::Timer(id)),

@@ -9,7 +9,7 @@ use mio::{Registry, Token};
 use std::io::{self, IoSlice, IoSliceMut};
 
 /// What an SSH connection runs over: a TCP socket, a child's stdin and stdout, a channel of another connection.
-pub trait Link {
+pub trait Link: Send {
     /// Asks for events on reading and writing; true when it never blocks, so that no events will come.
     ///
     /// # Errors

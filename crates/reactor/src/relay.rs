@@ -30,6 +30,7 @@ impl Reactor {
     /// Opens every complete packet that was received, in place, and hands on what it says.
     pub(crate) fn open_packets(&mut self, key: Key, handler: &mut dyn Handler) {
         let mut gather = Gather { channel: None, spans: std::mem::take(&mut self.spans) };
+        let before = self.sessions.get(key).map_or(0, |session| session.tx.pending_len());
         while let Some(session) =
             self.sessions.get_mut(key).filter(|session| session.closed.is_none())
         {
@@ -54,6 +55,9 @@ impl Reactor {
         }
         self.deliver(key, &mut gather, handler);
         self.spans = gather.spans;
+        if let Some(session) = self.sessions.get_mut(key) {
+            session.answers.caused(before, session.tx.pending_len());
+        }
     }
 
     /// Writes gathered payload to its stream, behind what was spilled.
@@ -67,7 +71,7 @@ impl Reactor {
         let stream_key = session.stream_of(channel);
         match stream_key.and_then(|stream| self.streams.get_mut(stream)) {
             Some(stream) => {
-                let left = stream.write_through(payload);
+                let left = stream.write_through(payload, self.now);
                 session.engine.delivered(channel, left);
                 if let (true, Some(stream)) = (stream.outbound == Outbound::Broken, stream_key) {
                     self.queue_fill(stream);
@@ -188,7 +192,7 @@ impl Reactor {
         stream.bound = None;
         if matches!(stream.outbound, Outbound::Finishing | Outbound::Shut) {
             stream.inbound = Inbound::Ended;
-            self.queue_fill(key);
+            self.reap_if_done(key);
         } else {
             self.cut(key);
         }
@@ -213,16 +217,14 @@ impl Reactor {
                 }
                 _ => {}
             }
-            if self.streams.get(key).is_some_and(Stream::is_done) {
-                self.to_reap.push(key);
-            }
+            self.reap_if_done(key);
         }
     }
 
     /// Writes what an earlier turn had to leave.
     fn drain_spill(&mut self, key: Key) {
         let Some(stream) = self.streams.get_mut(key) else { return };
-        let left = stream.write_through(std::iter::empty());
+        let left = stream.write_through(std::iter::empty(), self.now);
         if let (Some(Bound { session, channel, .. }), true) = (stream.bound, left > 0) {
             if let Some(owner) = self.sessions.get_mut(session) {
                 owner.engine.set_now(self.now);
@@ -264,7 +266,7 @@ impl Reactor {
         }
         // A link that is full is not helped by more output: what waits here delays everybody else's packets.
         if !owner.tx.is_empty() && (!owner.ready.write || owner.tx.pending_len() >= BATCH) {
-            owner.waiting.push(key);
+            owner.wait(key, stream);
             return None;
         }
         if owner.tx.room() < share.min(BATCH) {
@@ -272,7 +274,10 @@ impl Reactor {
         }
         let mut told = None;
         match fill_once(owner, stream, bound, share) {
-            Ok(Filled::Some) => self.queue_if_readable(key),
+            Ok(Filled::Some) => {
+                stream.active_at = self.now;
+                self.queue_if_readable(key);
+            }
             Ok(Filled::Nothing) if std::mem::take(&mut stream.draining) => {
                 told = Some(Event::Drained { stream: key });
             }
@@ -285,7 +290,7 @@ impl Reactor {
                 }
             }
             Ok(Filled::Blocked(Blocked::Window)) => {}
-            Ok(Filled::Blocked(Blocked::Rekeying | Blocked::OutputFull)) => owner.waiting.push(key),
+            Ok(Filled::Blocked(Blocked::Rekeying | Blocked::OutputFull)) => owner.wait(key, stream),
             Ok(Filled::Blocked(_)) => stream.inbound = Inbound::Ended,
             Err(error) => self.break_off(key, error),
         }

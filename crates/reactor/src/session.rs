@@ -4,9 +4,10 @@
 //! Errors: `Closed` tells how it ended.   Allocates: the stream table, as channels open.
 //! Proved by: the loop's tests.
 
+use crate::answers::Answers;
 use crate::link::Link;
 use crate::readiness::Readiness;
-use crate::stream::{MAX_SLICES, uninterrupted};
+use crate::stream::{MAX_SLICES, Stream, uninterrupted};
 use crate::timer::Millis;
 use crate::token::Key;
 use adit_buf::{Pool, RxBuf, TxRing};
@@ -47,8 +48,10 @@ pub(crate) struct Session {
     pub(crate) resume: bool,
     /// On the flush list already.
     pub(crate) dirty: bool,
-    /// The local ends of its channels, by channel index.
-    pub(crate) streams: Vec<Option<Key>>,
+    /// What the peer has made us say and has not taken.
+    pub(crate) answers: Answers,
+    /// The local ends of its channels, by channel index. Numbers are used again while an end is still written out.
+    pub(crate) streams: Vec<Option<(Channel, Key)>>,
     /// Further local ends, whose data has a type of its own.
     pub(crate) extended: Vec<(Channel, Key)>,
     /// Streams that have data but found the output full or the keys changing.
@@ -59,6 +62,8 @@ pub(crate) struct Session {
     pub(crate) timer: Option<Millis>,
     /// Set once it is over; what is pending is still written.
     pub(crate) closed: Option<Closed>,
+    /// Once it is over: whether what is pending may still take time to be written.
+    pub(crate) lingers: bool,
 }
 
 /// Channel numbers are handed out from 0 and used again, so a table by number stays dense.
@@ -77,17 +82,25 @@ impl Session {
             queued: false,
             resume: false,
             dirty: false,
+            answers: Answers::default(),
             streams: Vec::new(),
             extended: Vec::new(),
             waiting: Vec::new(),
             held: VecDeque::new(),
             timer: None,
             closed: None,
+            lingers: false,
         }
     }
 
+    /// Whether nothing keeps it: it has ended, and its goodbye is written or nobody waits for that.
+    pub(crate) fn is_over(&self) -> bool {
+        self.closed.is_some() && (self.tx.is_empty() || !self.lingers)
+    }
+
     pub(crate) fn stream_of(&self, channel: Channel) -> Option<Key> {
-        self.streams.get(index_of(channel)).copied().flatten()
+        let (owner, stream) = self.streams.get(index_of(channel)).copied().flatten()?;
+        (owner == channel).then_some(stream)
     }
 
     pub(crate) fn set_stream(&mut self, channel: Channel, stream: Option<Key>) {
@@ -95,7 +108,14 @@ impl Session {
         if self.streams.len() <= index {
             self.streams.resize(index + 1, None);
         }
-        self.streams[index] = stream;
+        self.streams[index] = stream.map(|stream| (channel, stream));
+    }
+
+    /// A stream has data that cannot leave now: it is told when the output is empty.
+    pub(crate) fn wait(&mut self, key: Key, stream: &mut Stream) {
+        if !std::mem::replace(&mut stream.waiting, true) {
+            self.waiting.push(key);
+        }
     }
 
     /// Reads once into a buffer of the thread's; false when there was nothing.
@@ -190,6 +210,7 @@ impl Session {
             match uninterrupted(|| self.link.writev(&slices[..count])) {
                 Ok(taken) => {
                     self.tx.written(taken);
+                    self.answers.written(taken);
                     self.ready.was_written(taken, wanted);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {

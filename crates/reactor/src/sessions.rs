@@ -7,6 +7,7 @@
 use crate::link::Link;
 use crate::readiness::Readiness;
 use crate::session::{Closed, Held, Session};
+use crate::timer::Millis;
 use crate::token::{Key, Kind};
 use crate::{Event, Handler, Reactor, Timer};
 use adit_engine::{Channel, Engine};
@@ -103,6 +104,34 @@ impl Reactor {
         }
     }
 
+    /// As [`Reactor::close_session`], but a link that is full may take `patience` milliseconds to drain.
+    ///
+    /// Until its [`Event::Closed`] nothing more is read from the link.
+    pub fn close_session_within(&mut self, key: Key, description: &str, patience: Millis) {
+        self.close_session(key, description);
+        if let Some(session) = self.sessions.get_mut(key) {
+            session.lingers = true;
+            self.timers.set(self.now + patience, Timer::Goodbye(key));
+        }
+    }
+
+    pub(crate) fn give_up_goodbye(&mut self, key: Key) {
+        if let Some(session) = self.sessions.get_mut(key) {
+            session.lingers = false;
+            self.queue_flush(key);
+        }
+    }
+
+    /// The sessions there are.
+    pub fn session_keys(&self) -> impl Iterator<Item = Key> + '_ {
+        self.sessions.keys()
+    }
+
+    /// How many sessions there are.
+    pub fn session_count(&self) -> usize {
+        self.sessions.len()
+    }
+
     /// Sends bytes on a channel that has no stream, as soon as window and keys allow.
     pub fn send(&mut self, session: Key, channel: Channel, bytes: &[u8]) {
         self.send_later(session, channel, Held::Bytes(bytes.to_vec()));
@@ -161,7 +190,8 @@ impl Reactor {
             self.open_packets(key, handler);
             return self.queue_read(key);
         }
-        if !session.ready.read {
+        // Flushing puts it back on the list.
+        if !session.ready.read || session.answers.are_too_many() {
             return;
         }
         match session.read(&mut self.pool) {
@@ -197,8 +227,10 @@ impl Reactor {
         for key in std::mem::take(&mut self.to_flush) {
             let Some(session) = self.sessions.get_mut(key) else { continue };
             session.dirty = false;
+            let held_back = session.answers.are_too_many();
             if let Err(error) = session.flush(&mut self.pool) {
                 session.closed.get_or_insert(Closed::Link(error));
+                session.lingers = false;
             }
             if let Some(at) = session.engine.next_deadline() {
                 if session.timer.is_none_or(|set| at < set) {
@@ -206,10 +238,17 @@ impl Reactor {
                     self.timers.set(at, Timer::Session(key));
                 }
             }
+            let listens_again = held_back && !session.answers.are_too_many();
             if session.tx.is_empty() {
-                for stream in std::mem::take(&mut session.waiting) {
-                    self.queue_fill(stream);
+                for key in std::mem::take(&mut session.waiting) {
+                    if let Some(stream) = self.streams.get_mut(key) {
+                        stream.waiting = false;
+                    }
+                    self.queue_fill(key);
                 }
+            }
+            if listens_again {
+                self.queue_read(key);
             }
             self.end_if_closed(key, handler);
         }
@@ -217,19 +256,21 @@ impl Reactor {
 
     /// A session that is over goes: at once, or when the goodbye is written, whichever the link allows.
     pub(crate) fn end_if_closed(&mut self, key: Key, handler: &mut dyn Handler) {
-        if self.sessions.get(key).is_none_or(|session| session.closed.is_none()) {
+        if !self.sessions.get(key).is_some_and(Session::is_over) {
             return;
         }
         let Some(mut session) = self.sessions.remove(key) else { return };
         session.link.shutdown();
         let further = session.extended.iter().map(|(_, stream)| stream);
-        for stream in session.streams.iter().flatten().chain(further) {
+        let streams = session.streams.iter().flatten().map(|(_, stream)| stream);
+        for stream in streams.chain(further) {
             self.orphan(*stream);
         }
         let closed = session.closed.take().unwrap_or(Closed::Here);
+        let counters = session.engine.counters();
         // The socket closes here, before anybody is told.
         drop(session);
         self.reap(handler);
-        handler.event(self, Event::Closed { session: key, closed });
+        handler.event(self, Event::Closed { session: key, closed, counters });
     }
 }

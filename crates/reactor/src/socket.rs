@@ -9,6 +9,7 @@ use mio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 use rustix::fs::OFlags;
+use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::net::{Shutdown, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -43,15 +44,25 @@ impl Pair {
     }
 }
 
+impl Pair {
+    fn close_output(&mut self) {
+        if let Some(output) = self.output.take() {
+            restore(output.as_fd(), self.restore[1]);
+        }
+    }
+}
+
 impl Drop for Pair {
     fn drop(&mut self) {
-        // The descriptions may be shared with a shell that expects them to block.
-        let ends = [Some(self.input.as_fd()), self.output.as_ref().map(AsFd::as_fd)];
-        for (end, (flags, changed)) in ends.into_iter().zip(self.restore) {
-            if let (Some(fd), true) = (end, changed) {
-                let _ = rustix::fs::fcntl_setfl(fd, flags);
-            }
-        }
+        self.close_output();
+        restore(self.input.as_fd(), self.restore[0]);
+    }
+}
+
+/// The description may be shared with a shell that expects it to block.
+fn restore(fd: BorrowedFd<'_>, (flags, changed): (OFlags, bool)) {
+    if changed {
+        let _ = rustix::fs::fcntl_setfl(fd, flags);
     }
 }
 
@@ -78,6 +89,17 @@ pub enum Socket {
 }
 
 impl Socket {
+    /// Takes a connected TCP socket of the standard library's, such as one that another thread accepted.
+    ///
+    /// # Errors
+    /// Those of `fcntl`.
+    pub fn tcp(stream: std::net::TcpStream) -> io::Result<Self> {
+        stream.set_nonblocking(true)?;
+        // A key press must not wait for a full segment. A peer that is gone already is found out by reading.
+        let _ = stream.set_nodelay(true);
+        Ok(Self::Tcp(TcpStream::from_std(stream)))
+    }
+
     /// Takes a connected unix socket of the standard library's.
     ///
     /// # Errors
@@ -144,7 +166,7 @@ impl Socket {
             Self::Tcp(stream) => stream.shutdown(Shutdown::Write),
             Self::Unix(stream) => stream.shutdown(Shutdown::Write),
             Self::Pair(pair) => {
-                pair.output = None;
+                pair.close_output();
                 Ok(())
             }
             Self::Awaited => Ok(()),
@@ -155,6 +177,22 @@ impl Socket {
     pub(crate) fn abort(&self) {
         if let Self::Tcp(stream) = self {
             let _ = socket2::SockRef::from(stream).set_linger(Some(std::time::Duration::ZERO));
+        }
+    }
+
+    /// Writes a few last words, as far as the kernel takes them at once.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub fn say(&mut self, words: &[u8]) -> io::Result<()> {
+        self.writev(&[IoSlice::new(words)]).map(drop)
+    }
+
+    /// Has the kernel find out whether the other end is still there, for TCP (`TCPKeepAlive`).
+    pub fn set_keepalive(&self, on: bool) {
+        if let Self::Tcp(stream) = self {
+            // Without it a dead peer is noticed later, that is all.
+            let _ = socket2::SockRef::from(stream).set_keepalive(on);
         }
     }
 
@@ -197,13 +235,22 @@ fn register_end(
     }
 }
 
+/// What is done about the path of a unix socket that is no longer listened on.
+pub struct Removal(Box<dyn FnOnce() + Send>);
+
+impl fmt::Debug for Removal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Removal")
+    }
+}
+
 /// A listening socket.
 #[derive(Debug)]
 pub enum Listener {
     /// TCP.
     Tcp(TcpListener),
     /// Unix domain; its path is removed when it is dropped.
-    Unix(UnixListener, PathBuf),
+    Unix(UnixListener, Option<Removal>),
 }
 
 impl Listener {
@@ -222,7 +269,30 @@ impl Listener {
     /// Those of `fcntl`.
     pub fn unix(listener: std::os::unix::net::UnixListener, path: PathBuf) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
-        Ok(Self::Unix(UnixListener::from_std(listener), path))
+        Self::unix_with(listener, move || {
+            let _ = std::fs::remove_file(path);
+        })
+    }
+
+    /// As [`Listener::unix`], where removing the path is another's to do: of those who have the right to.
+    ///
+    /// # Errors
+    /// Those of `fcntl`; the path is removed then, too.
+    pub fn unix_with(
+        listener: std::os::unix::net::UnixListener,
+        remove: impl FnOnce() + Send + 'static,
+    ) -> io::Result<Self> {
+        let removal = Removal(Box::new(remove));
+        let unblocked = listener.set_nonblocking(true);
+        let listener = Self::Unix(UnixListener::from_std(listener), Some(removal));
+        unblocked.map(|()| listener)
+    }
+
+    /// Leaves the path of a unix socket where it is: somebody takes its place.
+    pub fn leave_path(&mut self) {
+        if let Self::Unix(_, removal) = self {
+            *removal = None;
+        }
     }
 
     pub(crate) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
@@ -230,6 +300,14 @@ impl Listener {
             Self::Tcp(listener) => registry.register(listener, token, Interest::READABLE),
             Self::Unix(listener, _) => registry.register(listener, token, Interest::READABLE),
         }
+    }
+
+    pub(crate) fn deregister(&mut self, registry: &Registry) {
+        // Closing the descriptor would do; this only fails when it was never registered.
+        let _ = match self {
+            Self::Tcp(listener) => registry.deregister(listener),
+            Self::Unix(listener, _) => registry.deregister(listener),
+        };
     }
 
     pub(crate) fn accept(&self) -> io::Result<Socket> {
@@ -255,8 +333,10 @@ impl Listener {
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        if let Self::Unix(_, path) = self {
-            let _ = std::fs::remove_file(path);
+        if let Self::Unix(_, removal) = self {
+            if let Some(Removal(remove)) = removal.take() {
+                remove();
+            }
         }
     }
 }

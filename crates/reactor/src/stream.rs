@@ -11,6 +11,7 @@
 
 use crate::readiness::Readiness;
 use crate::socket::Socket;
+use crate::timer::Millis;
 use crate::token::Key;
 use adit_buf::TxRing;
 use adit_engine::Channel;
@@ -78,10 +79,14 @@ pub(crate) struct Stream {
     pub(crate) bound: Option<Bound>,
     /// On the run list already.
     pub(crate) queued: bool,
+    /// On its session's list of those that wait for the output to drain.
+    pub(crate) waiting: bool,
     /// Its owner waits for a read that finds nothing.
     pub(crate) draining: bool,
     /// Bytes read from the socket and written to it.
     pub(crate) counts: Counts,
+    /// When it last moved any.
+    pub(crate) active_at: Millis,
     pub(crate) error: Option<io::Error>,
 }
 
@@ -95,7 +100,7 @@ pub struct Counts {
 }
 
 impl Stream {
-    pub(crate) fn new(socket: Socket, ready: Readiness, inbound: Inbound) -> Self {
+    pub(crate) fn new(socket: Socket, ready: Readiness, inbound: Inbound, now: Millis) -> Self {
         Self {
             socket,
             ready,
@@ -105,10 +110,18 @@ impl Stream {
             early: Vec::new(),
             bound: None,
             queued: false,
+            waiting: false,
             draining: false,
             counts: Counts::default(),
+            active_at: now,
             error: None,
         }
+    }
+
+    /// Becomes one of several local ends of an open channel.
+    pub(crate) fn attach(&mut self, bound: Bound) {
+        self.inbound = Inbound::Flowing;
+        self.bound = Some(bound);
     }
 
     /// Whether both halves are done with, so that the socket can go.
@@ -127,6 +140,7 @@ impl Stream {
     pub(crate) fn write_through<'a>(
         &mut self,
         fresh: impl Iterator<Item = &'a [u8]> + Clone,
+        now: Millis,
     ) -> usize {
         let spilled = self.spill.pending_len();
         let wanted = spilled + fresh.clone().map(<[u8]>::len).sum::<usize>();
@@ -134,6 +148,9 @@ impl Stream {
         if self.outbound == Outbound::Broken {
             self.spill.written(spilled);
             return wanted;
+        }
+        if taken > 0 {
+            self.active_at = now;
         }
         self.spill.written(taken.min(spilled));
         let mut skip = taken.saturating_sub(spilled);

@@ -5,8 +5,9 @@
 //! Proved by: `tests/relay.rs`, `tests/sources.rs`.
 
 use crate::readiness::Readiness;
+use crate::session::Session;
 use crate::socket::Socket;
-use crate::stream::{Bound, End, Inbound, Outbound, Stream};
+use crate::stream::{Bound, Counts, End, Inbound, Outbound, Stream};
 use crate::timer::Millis;
 use crate::token::{Key, Kind};
 use crate::{Event, Handler, Reactor, Timer};
@@ -16,7 +17,7 @@ use std::io;
 /// Streams.
 impl Reactor {
     pub(crate) fn add_stream(&mut self, mut socket: Socket, inbound: Inbound) -> io::Result<Key> {
-        let registry = self.poll.registry();
+        let (registry, now) = (self.poll.registry(), self.now);
         let mut result = Ok(());
         let key = self.streams.insert_with(|key| {
             let ready = match socket.register(registry, key.token(Kind::Stream)) {
@@ -27,7 +28,7 @@ impl Reactor {
                     Readiness::default()
                 }
             };
-            Stream::new(socket, ready, inbound)
+            Stream::new(socket, ready, inbound, now)
         });
         if let Err(error) = result {
             self.streams.remove(key);
@@ -42,6 +43,19 @@ impl Reactor {
     /// When the system will not watch it.
     pub fn add_socket(&mut self, socket: Socket) -> io::Result<Key> {
         self.add_stream(socket, Inbound::Held)
+    }
+
+    /// Takes a stream that is no channel's off the loop, to be handed to another one; no event follows.
+    pub fn release(&mut self, stream: Key) -> Option<Socket> {
+        self.streams.get(stream).filter(|state| state.bound.is_none())?;
+        let mut state = self.streams.remove(stream)?;
+        state.socket.deregister(self.poll.registry());
+        Some(state.socket)
+    }
+
+    /// When payload last came from the stream's socket or went to it; when it was added, if none has yet.
+    pub fn idle_since(&self, stream: Key) -> Option<Millis> {
+        self.streams.get(stream).map(|state| state.active_at)
     }
 
     /// Brings the socket of a stream that was taken in as [`Socket::Awaited`]: what waited for it is written.
@@ -91,28 +105,37 @@ impl Reactor {
 
     /// Makes a stream the local end of a channel. `early` was read from it already and goes first.
     ///
-    /// It is held until [`Reactor::flow`]; what comes over SSH is written from now on.
+    /// It is held until [`Reactor::flow`]; what comes over SSH is written from now on. If the session is gone the
+    /// stream is cut off.
     pub fn relay(&mut self, stream: Key, session: Key, channel: Channel, early: Vec<u8>) {
-        let (Some(state), Some(owner)) =
-            (self.streams.get_mut(stream), self.sessions.get_mut(session))
-        else {
-            return;
-        };
+        let Some((state, owner)) = self.both_ends(stream, session) else { return };
         state.inbound = Inbound::Held;
         state.early = early;
         state.bound = Some(Bound { session, channel, end: End::Whole });
         owner.set_stream(channel, Some(stream));
     }
 
+    /// A stream and the session it is to belong to; without the session the stream is cut off.
+    fn both_ends(&mut self, stream: Key, session: Key) -> Option<(&mut Stream, &mut Session)> {
+        if self.sessions.get(session).is_none() {
+            self.cut(stream);
+            return None;
+        }
+        self.streams.get_mut(stream).zip(self.sessions.get_mut(session))
+    }
+
     /// Makes a stream one of several local ends of an open channel: the input and output of a command.
     ///
     /// Payload flows at once, and EOF from SSH ends the stream's writing half. What the stream's own end means is the
-    /// owner's to say: it gets [`Event::InputEnded`], calls [`Reactor::send_eof`] and [`Reactor::close_channel`], and,
-    /// when the peer closes the channel, cuts the stream and closes the channel too.
+    /// owner's to say: it gets [`Event::InputEnded`], calls [`Reactor::send_eof`] once all that is read has ended, and
+    /// [`Reactor::close_channel`]. When the peer closes the channel it cuts or finishes the streams and closes the
+    /// channel too. A read that fails ends the stream without `InputEnded`: [`Event::StreamGone`] brings the error.
+    /// If the session is gone the stream is cut off.
     pub fn attach(&mut self, stream: Key, session: Key, channel: Channel) {
-        self.attach_as(stream, session, channel, None);
-        if let Some(owner) = self.sessions.get_mut(session) {
+        if let Some((state, owner)) = self.both_ends(stream, session) {
+            state.attach(Bound { session, channel, end: End::Part { extended: None } });
             owner.set_stream(channel, Some(stream));
+            self.queue_fill(stream);
         }
     }
 
@@ -124,18 +147,11 @@ impl Reactor {
         channel: Channel,
         data_type_code: u32,
     ) {
-        self.attach_as(stream, session, channel, Some(data_type_code));
-        if let Some(owner) = self.sessions.get_mut(session) {
+        if let Some((state, owner)) = self.both_ends(stream, session) {
+            let extended = Some(data_type_code);
+            state.attach(Bound { session, channel, end: End::Part { extended } });
             owner.extended.push((channel, stream));
-        }
-        self.end_of_input(stream);
-    }
-
-    fn attach_as(&mut self, stream: Key, session: Key, channel: Channel, extended: Option<u32>) {
-        if let Some(state) = self.streams.get_mut(stream) {
-            state.inbound = Inbound::Flowing;
-            state.bound = Some(Bound { session, channel, end: End::Part { extended } });
-            self.queue_fill(stream);
+            self.end_of_input(stream);
         }
     }
 
@@ -204,6 +220,12 @@ impl Reactor {
         }
     }
 
+    pub(crate) fn reap_if_done(&mut self, key: Key) {
+        if self.streams.get(key).is_some_and(Stream::is_done) {
+            self.to_reap.push(key);
+        }
+    }
+
     /// Streams whose halves are done go; the channel is closed with them.
     pub(crate) fn reap(&mut self, handler: &mut dyn Handler) {
         for key in std::mem::take(&mut self.to_reap) {
@@ -233,6 +255,11 @@ impl Reactor {
             }
         }
         self.queue_flush(session);
+    }
+
+    /// What a stream has carried so far.
+    pub fn counts(&self, stream: Key) -> Option<Counts> {
+        self.streams.get(stream).map(|stream| stream.counts)
     }
 
     /// How many streams there are.

@@ -78,6 +78,14 @@ impl<T> Slab<T> {
         self.places.len() - self.free.len()
     }
 
+    /// The keys of all who live here.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = Key> + '_ {
+        let places = (0..).zip(&self.places);
+        places
+            .filter(|(_, place)| place.tenant.is_some())
+            .map(|(index, place)| Key { index, generation: place.generation })
+    }
+
     /// Moves `make`'s result in; it is told its key first.
     pub(crate) fn insert_with(&mut self, make: impl FnOnce(Key) -> T) -> Key {
         let index = self.free.pop().unwrap_or_else(|| {

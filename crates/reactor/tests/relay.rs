@@ -1,24 +1,21 @@
 //! The loop with both ends of an SSH connection on it: what programs at either side of a channel see.
 
-use adit_engine::{Channel, Engine, Event as Ssh, Open};
+mod both;
+
+use adit_engine::{Channel, Event as Ssh, Open};
 use adit_reactor::{Closed, Event, Handler, Key, Reactor, Socket};
-use adit_testkit::keys::{client_config, client_transport, server_config, server_transport};
-use adit_testkit::{FixedRng, Manners};
+use both::{Ends, beside, pattern, run};
 use std::io::{ErrorKind, Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
-use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
 /// Both sides on one loop. Each channel the client opens ends in a socket pair at either side.
 struct Both {
-    client: Key,
-    server: Key,
-    manners: [Manners; 2],
+    ends: Ends,
     /// What the server's next channels end in.
     targets: Vec<UnixStream>,
-    established: usize,
     opened: Vec<Channel>,
     closed: Vec<String>,
     gone: usize,
@@ -28,35 +25,18 @@ struct Both {
 
 impl Both {
     fn new(reactor: &mut Reactor) -> Self {
-        let (near, far) = UnixStream::pair().unwrap();
-        let client =
-            Engine::client(client_config(client_transport()), Box::new(FixedRng::new(1)), 0);
-        let server =
-            Engine::server(server_config(server_transport()), Box::new(FixedRng::new(2)), 0);
-        let link = |stream| Box::new(Socket::unix(stream).unwrap());
-        let client = reactor.add_session(link(near), client).unwrap();
-        let server = reactor.add_session(link(far), server).unwrap();
-        let manners = [Manners::default(), Manners::default()];
+        let ends = Ends::new(reactor);
         let mut both = Self {
-            client,
-            server,
-            manners,
+            ends,
             targets: Vec::new(),
-            established: 0,
             opened: Vec::new(),
             closed: Vec::new(),
             gone: 0,
             drained: Vec::new(),
             ended: Vec::new(),
         };
-        both.run(reactor, |both| both.established == 2);
+        run(reactor, &mut both, |both| both.ends.established == 2);
         both
-    }
-
-    fn run(&mut self, reactor: &mut Reactor, mut until: impl FnMut(&Self) -> bool) {
-        while !until(self) {
-            reactor.turn(self).unwrap();
-        }
     }
 
     /// A channel, and the sockets of the two programs at its ends.
@@ -66,67 +46,35 @@ impl Both {
         self.targets.push(far);
         let stream = reactor.add_socket(Socket::unix(near).unwrap()).unwrap();
         let open = Open::direct_tcpip("db", 5432, "127.0.0.1", 40_000);
-        let channel = reactor.engine(self.client).unwrap().open(&open).unwrap();
-        reactor.relay(stream, self.client, channel, Vec::new());
-        self.run(reactor, |both| both.opened.contains(&channel));
+        let channel = reactor.engine(self.ends.client).unwrap().open(&open).unwrap();
+        reactor.relay(stream, self.ends.client, channel, Vec::new());
+        run(reactor, self, |both| both.opened.contains(&channel));
         (ours, theirs)
     }
 }
 
 impl Handler for Both {
     fn event(&mut self, reactor: &mut Reactor, event: Event) {
-        match event {
-            Event::Ssh { session, event: Ssh::HostKey } => reactor.judge_host_key(session, true),
-            Event::Ssh { session, event: Ssh::Login(ask) } => {
-                let login = reactor.engine(session).and_then(Engine::login).unwrap();
-                self.manners[0].answer(&ask, login);
-            }
-            Event::Ssh { session, event: Ssh::ServerLogin(ask) } => {
-                let manners = &mut self.manners[1];
-                reactor.answer_login(session, |login| manners.judge(&ask, login));
-            }
-            Event::Ssh { event: Ssh::Established, .. } => self.established += 1,
-            Event::Ssh { session, event: Ssh::Open { channel, .. } } => {
+        match self.ends.settle(reactor, event) {
+            Some(Event::Ssh { session, event: Ssh::Open { channel, .. } }) => {
                 let target = self.targets.pop().unwrap();
                 reactor.engine(session).unwrap().accept(channel);
                 let stream = reactor.add_socket(Socket::unix(target).unwrap()).unwrap();
                 reactor.relay(stream, session, channel, Vec::new());
                 reactor.flow(stream);
             }
-            Event::Ssh { session, event: Ssh::Opened { channel } } if session == self.client => {
+            Some(Event::Ssh { session, event: Ssh::Opened { channel } })
+                if session == self.ends.client =>
+            {
                 self.opened.push(channel);
             }
-            Event::Closed { closed, .. } => self.closed.push(format!("{closed:?}")),
-            Event::StreamGone { .. } => self.gone += 1,
-            Event::Drained { stream } => self.drained.push(stream),
-            Event::InputEnded { stream } => self.ended.push(stream),
+            Some(Event::Closed { closed, .. }) => self.closed.push(format!("{closed:?}")),
+            Some(Event::StreamGone { .. }) => self.gone += 1,
+            Some(Event::Drained { stream }) => self.drained.push(stream),
+            Some(Event::InputEnded { stream }) => self.ended.push(stream),
             _ => {}
         }
     }
-}
-
-/// Runs `program` beside the loop until it is done.
-fn beside<T: Send + 'static>(
-    reactor: &mut Reactor,
-    both: &mut Both,
-    program: impl FnOnce() -> T + Send + 'static,
-) -> T {
-    let (done, result) = mpsc::channel();
-    let waker = reactor.waker();
-    thread::spawn(move || {
-        done.send(program()).unwrap();
-        waker.wake().unwrap();
-    });
-    loop {
-        if let Ok(result) = result.try_recv() {
-            return result;
-        }
-        reactor.turn(both).unwrap();
-    }
-}
-
-fn pattern(len: usize) -> Vec<u8> {
-    (0..len).map(|at| (at * 31 + at / 251) as u8).collect()
 }
 
 #[test]
@@ -152,9 +100,9 @@ fn bytes_flow_both_ways_and_a_half_close_leaves_the_other_half_open() {
     });
     assert!(received == request, "{} of {} bytes", received.len(), request.len());
     assert!(answer == request[..1_000_000]);
-    both.run(&mut reactor, |both| both.gone == 2);
+    run(&mut reactor, &mut both, |both| both.gone == 2);
     assert_eq!(reactor.stream_count(), 0);
-    let (client, server) = (both.client, both.server);
+    let (client, server) = (both.ends.client, both.ends.server);
     for session in [client, server] {
         while reactor.engine(session).unwrap().channels() > 0 {
             reactor.turn(&mut both).unwrap();
@@ -225,8 +173,8 @@ fn a_session_that_is_ended_tells_both_sides_and_ends_its_streams() {
     let mut reactor = Reactor::new().unwrap();
     let mut both = Both::new(&mut reactor);
     let (mut ours, _theirs) = both.channel(&mut reactor);
-    reactor.close_session(both.client, "enough");
-    both.run(&mut reactor, |both| both.closed.len() == 2);
+    reactor.close_session(both.ends.client, "enough");
+    run(&mut reactor, &mut both, |both| both.closed.len() == 2);
     assert_eq!(both.closed[0], format!("{:?}", Closed::Here));
     assert!(both.closed[1].contains("Disconnected"), "{:?}", both.closed);
     assert_eq!(reactor.stream_count(), 0);
@@ -242,10 +190,10 @@ fn attached(reactor: &mut Reactor, both: &mut Both, socket: Socket) -> (Key, Uni
     let (far, theirs) = UnixStream::pair().unwrap();
     both.targets.push(far);
     let open = Open::direct_tcpip("db", 5432, "127.0.0.1", 40_000);
-    let channel = reactor.engine(both.client).unwrap().open(&open).unwrap();
-    both.run(reactor, |both| both.opened.contains(&channel));
+    let channel = reactor.engine(both.ends.client).unwrap().open(&open).unwrap();
+    run(reactor, both, |both| both.opened.contains(&channel));
     let stream = reactor.add_socket(socket).unwrap();
-    reactor.attach(stream, both.client, channel);
+    reactor.attach(stream, both.ends.client, channel);
     (stream, theirs)
 }
 
@@ -279,7 +227,7 @@ fn a_stream_says_when_what_was_written_to_it_is_read() {
     let (stream, mut theirs) = attached(&mut reactor, &mut both, Socket::unix(near).unwrap());
     ours.write_all(&pattern(100_000)).unwrap();
     reactor.drain(stream);
-    both.run(&mut reactor, |both| both.drained == [stream]);
+    run(&mut reactor, &mut both, |both| both.drained == [stream]);
     // All of it is on its way, and the stream goes on.
     ours.write_all(b"more").unwrap();
     let received = beside(&mut reactor, &mut both, move || {
@@ -290,6 +238,6 @@ fn a_stream_says_when_what_was_written_to_it_is_read() {
     assert!(received == [pattern(100_000), b"more".to_vec()].concat());
     reactor.drain(stream);
     drop(ours);
-    both.run(&mut reactor, |both| both.ended == [stream]);
+    run(&mut reactor, &mut both, |both| both.ended == [stream]);
     assert_eq!(both.drained.len(), 1);
 }

@@ -1,6 +1,6 @@
 //! The loop's other sources: dials, listeners, timers, look-ups, dialogues.
 
-use adit_reactor::{DialOptions, Event, Family, Handler, Key, Listener, Reactor};
+use adit_reactor::{DialOptions, Event, Family, Handler, Key, Listener, Reactor, Socket};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread;
@@ -107,6 +107,52 @@ fn a_client_that_says_nothing_is_closed() {
     reactor.close_if_silent(stream, 1);
     next(&mut reactor, |event| matches!(event, Event::StreamGone { .. }).then_some(()));
     assert_eq!(program.read(&mut [0]).unwrap(), 0);
+}
+
+/// The next connection that was accepted.
+fn accepted(event: Event) -> Option<Key> {
+    match event {
+        Event::Accepted { stream, .. } => Some(stream),
+        _ => None,
+    }
+}
+
+#[test]
+fn an_accepted_connection_can_be_handed_to_another_loop() {
+    let mut front = Reactor::new().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    front.listen(Listener::tcp(listener).unwrap()).unwrap();
+    let mut program = TcpStream::connect(address).unwrap();
+    let stream = next(&mut front, accepted);
+    let socket = front.release(stream).unwrap();
+    assert!(front.release(stream).is_none(), "it is gone");
+    assert_eq!(front.stream_count(), 0);
+
+    let mut worker = Reactor::new().unwrap();
+    let stream = worker.add_socket(socket).unwrap();
+    worker.converse(stream);
+    program.write_all(b"question").unwrap();
+    let bytes = next(&mut worker, |event| match event {
+        Event::Received { bytes, .. } => Some(bytes),
+        _ => None,
+    });
+    assert_eq!(bytes, b"question");
+}
+
+#[test]
+fn a_socket_of_the_standard_library_can_be_taken_in() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut program = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (theirs, _) = listener.accept().unwrap();
+    let mut reactor = Reactor::new().unwrap();
+    let stream = reactor.add_socket(Socket::tcp(theirs).unwrap()).unwrap();
+    reactor.reply(stream, b"hello");
+    reactor.finish(stream);
+    next(&mut reactor, |event| matches!(event, Event::StreamGone { .. }).then_some(()));
+    let mut heard = String::new();
+    program.read_to_string(&mut heard).unwrap();
+    assert_eq!(heard, "hello");
 }
 
 #[test]

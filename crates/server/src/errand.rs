@@ -19,6 +19,13 @@ pub(crate) struct Postbox {
     waker: Arc<Waker>,
 }
 
+/// Two are the same when they lead to the same loop.
+impl PartialEq for Postbox {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.waker, &other.waker)
+    }
+}
+
 impl Postbox {
     /// A postbox for the loop that `waker` wakes, and what it empties.
     pub(crate) fn new(waker: Arc<Waker>) -> (Self, Receiver<Mail>) {

@@ -1,1 +1,387 @@
-//! To be written.
+//! Logins: what the login machine asks, answered through the host. RFC 4252, sshd_config(5).
+//! Touches: one connection's login; the host on helper threads.   Never: messages, key files, password hashes.
+//! Invariants: who may not log in goes through the same questions; a grant counts only for a key that has signed.
+//! Errors: none; what cannot be found out is a refusal.   Allocates: one login's worth, gone with its end.
+//! Proved by: `tests` below, interop `server`.
+
+use crate::connection::{Connection, Ends, Fault, Phase};
+use crate::host::root_login::root_may_log_in;
+use crate::host::{Account, Host, KeyRules, KeyVerdict, Origin, ShownKey};
+use crate::policy::Permissions;
+use crate::rules;
+use crate::settings::Settings;
+use crate::worker::{Due, Worker};
+use adit_auth::server::{Ask, CheckKey, Interactive, PasswordVerdict, Policy, Proven, Secret};
+use adit_auth::{Method, Prompt};
+use adit_config::server::{MatchContext, ServerOptions};
+use adit_config::types::AuthMethod;
+use adit_keys::authorized_keys::Grants;
+use adit_reactor::{Key, Millis, Reactor};
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+/// Failures are told after at least this long, whatever made them: how long a check took must not tell what was wrong.
+const LEAST_DELAY: Millis = 6;
+
+/// What is said of a key that would do if it were not root's.
+const ROOT_REFUSED: &str = "PermitRootLogin does not let root in this way";
+
+/// Somebody who wants to be let in.
+pub(crate) struct Login {
+    user: String,
+    /// None for whoever may not log in.
+    account: Option<Arc<Account>>,
+    origin: Arc<Origin>,
+    pub(crate) options: Arc<ServerOptions>,
+    key_rules: Arc<KeyRules>,
+    /// What the keys that have signed are good for.
+    granted: Vec<(Vec<u8>, Grants)>,
+    /// When the request that is being answered came.
+    asked_at: Millis,
+    /// The key of the last attempt, and why it was refused.
+    pub(crate) attempt: Option<Vec<u8>>,
+    refusal: Option<String>,
+    pub(crate) failures: u32,
+}
+
+/// What was found out about a user.
+pub(crate) struct Who {
+    account: Option<Account>,
+    /// Why there is none, for the log.
+    why: Option<NotIn>,
+    origin: Origin,
+    options: Arc<ServerOptions>,
+    banner: Option<Vec<u8>>,
+}
+
+/// Why somebody may not log in, whatever they prove.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum NotIn {
+    /// Nobody has the name.
+    Unknown,
+    /// The rules, or the account, for this reason.
+    Refused(String),
+}
+
+impl Login {
+    pub(crate) fn user(&self) -> &str {
+        &self.user
+    }
+
+    /// Whether the user does not exist or may not log in.
+    pub(crate) const fn is_invalid(&self) -> bool {
+        self.account.is_none()
+    }
+}
+
+/// Answers.
+impl Worker {
+    pub(crate) fn login_asks(&mut self, reactor: &mut Reactor, key: Key, ask: Ask) {
+        if let Some(login) = self.connections.get_mut(&key).and_then(Connection::login) {
+            if ask.is_question() && !matches!(ask, Ask::Pause { .. }) {
+                login.asked_at = reactor.now();
+            }
+        }
+        match ask {
+            Ask::User { user } => self.find_user(key, user, reactor.now()),
+            Ask::CheckKey(check) => self.check_key(key, check),
+            Ask::CheckPassword { password, new_password } => {
+                self.check_password(key, password, new_password.is_some());
+            }
+            Ask::KeyboardInteractive { .. } => self.prompt(reactor, key),
+            Ask::Responses(responses) => self.check_responses(key, responses),
+            Ask::Pause { method } => self.pause(reactor, key, method),
+            Ask::PartialSuccess(proven) => self.partly_in(key, &proven),
+            Ask::Success { proven, .. } => self.let_in(reactor, key, proven),
+            _ => {}
+        }
+    }
+
+    fn find_user(&mut self, key: Key, user: String, now: Millis) {
+        let Some(connection) = self.connections.get(&key) else { return };
+        let (host, settings) = (self.shared.host.clone(), connection.settings.clone());
+        let ends = connection.ends;
+        let name = user.clone();
+        self.shared.errands.run(
+            &self.postbox,
+            move || who_is(&*host, &settings, &name, ends),
+            move |worker, reactor, who| worker.user_found(reactor, key, user, who, now),
+        );
+    }
+
+    fn user_found(
+        &mut self,
+        reactor: &mut Reactor,
+        key: Key,
+        user: String,
+        who: Who,
+        asked_at: Millis,
+    ) {
+        let Some(connection) = self.connections.get_mut(&key) else { return };
+        let (policy, options) = (policy(&who), who.options.clone());
+        connection.phase = Phase::Login(Box::new(Login {
+            user,
+            account: who.account.map(Arc::new),
+            origin: Arc::new(who.origin),
+            key_rules: Arc::new(rules::keys(&who.options)),
+            options: who.options,
+            granted: Vec::new(),
+            asked_at,
+            attempt: None,
+            refusal: None,
+            failures: 0,
+        }));
+        let level = options.log_level;
+        if level != connection.settings.global.log_level {
+            connection.log = self.shared.log.with_level(level);
+        }
+        if let Some(why) = who.why {
+            self.log_invalid_user(key, &why);
+        }
+        if options.refuse_connection {
+            return self.dismiss_one(reactor, key, Fault::Refused, "connections are refused");
+        }
+        reactor.answer_login(key, |server| server.policy(policy));
+    }
+
+    fn check_key(&mut self, key: Key, check: CheckKey) {
+        let Some(login) = self.connections.get_mut(&key).and_then(Connection::login) else {
+            return;
+        };
+        login.attempt = Some(check.public_key.clone());
+        let (account, origin) = (login.account.clone(), login.origin.clone());
+        let (rules, options) = (login.key_rules.clone(), login.options.clone());
+        let host = self.shared.host.clone();
+        self.shared.errands.run(
+            &self.postbox,
+            move || {
+                let shown = ShownKey { blob: &check.public_key, flags: check.key_flags };
+                let verdict =
+                    verdict(&*host, account.as_deref(), &shown, &origin, &rules, &options);
+                (check, verdict)
+            },
+            move |worker, reactor, (check, verdict)| {
+                worker.key_checked(reactor, key, check, verdict);
+            },
+        );
+    }
+
+    fn key_checked(
+        &mut self,
+        reactor: &mut Reactor,
+        key: Key,
+        check: CheckKey,
+        verdict: KeyVerdict,
+    ) {
+        let Some(login) = self.connections.get_mut(&key).and_then(Connection::login) else {
+            return;
+        };
+        let accepted = verdict.is_ok();
+        match verdict {
+            Ok(grants) if check.signed => login.granted.push((check.public_key, grants)),
+            Ok(_) => {}
+            Err(why) => {
+                let root = why == ROOT_REFUSED;
+                login.refusal = Some(why);
+                if root {
+                    self.log_root_refused(key);
+                }
+            }
+        }
+        reactor.answer_login(key, |server| server.key_checked(accepted));
+    }
+
+    fn check_password(&mut self, key: Key, password: Secret, change: bool) {
+        self.with_password(key, password, move |reactor, accepted| {
+            let verdict = match accepted && !change {
+                true => PasswordVerdict::Accepted,
+                // Passwords are changed where they are kept, not here.
+                false => PasswordVerdict::Refused,
+            };
+            reactor.answer_login(key, |server| server.password_checked(verdict));
+        });
+    }
+
+    /// The one question that is asked interactively: the password.
+    fn prompt(&mut self, reactor: &mut Reactor, key: Key) {
+        let prompts = vec![Prompt { text: b"Password: ".to_vec(), echo: false }];
+        let step = Interactive::Prompts { name: Vec::new(), instruction: Vec::new(), prompts };
+        reactor.answer_login(key, |server| server.interactive(step));
+    }
+
+    fn check_responses(&mut self, key: Key, responses: Vec<Secret>) {
+        let Some(password) = responses.into_iter().next() else { return };
+        self.with_password(key, password, move |reactor, accepted| {
+            let step = if accepted { Interactive::Accepted } else { Interactive::Refused };
+            reactor.answer_login(key, |server| server.interactive(step));
+        });
+    }
+
+    fn with_password(
+        &mut self,
+        key: Key,
+        password: Secret,
+        then: impl FnOnce(&mut Reactor, bool) + Send + 'static,
+    ) {
+        let Some(login) = self.connections.get_mut(&key).and_then(Connection::login) else {
+            return;
+        };
+        login.attempt = None;
+        let (account, options) = (login.account.clone(), login.options.clone());
+        let host = self.shared.host.clone();
+        self.shared.errands.run(
+            &self.postbox,
+            move || {
+                let account = account.as_deref().filter(|account| {
+                    !account.is_root() || root_may_log_in(options.permit_root_login, false, false)
+                });
+                let permit_empty = options.permit_empty_passwords;
+                host.check_password(account, password.expose(), permit_empty)
+            },
+            move |_, reactor, accepted| then(reactor, accepted),
+        );
+    }
+
+    fn pause(&mut self, reactor: &mut Reactor, key: Key, method: Option<Method>) {
+        let Some(login) = self.connections.get_mut(&key).and_then(Connection::login) else {
+            return;
+        };
+        login.failures += 1;
+        let refusal = login.refusal.take();
+        let at = pause_until(login.asked_at, reactor.now());
+        self.log_failed(key, method, refusal.as_deref());
+        self.remind(reactor, at, key, Due::Failure);
+    }
+
+    fn partly_in(&mut self, key: Key, proven: &Proven) {
+        self.log_accepted(key, proven, true);
+    }
+
+    /// Everything asked for was proved: what the keys grant holds from here on.
+    fn let_in(&mut self, reactor: &mut Reactor, key: Key, proven: Vec<Proven>) {
+        if let Some(last) = proven.last() {
+            self.log_accepted(key, last, false);
+        }
+        let Some(connection) = self.connections.get_mut(&key) else { return };
+        let Phase::Login(login) = std::mem::replace(&mut connection.phase, Phase::Greeting) else {
+            return;
+        };
+        let Login { account: Some(account), options, granted, .. } = *login else { return };
+        let admitted = self.shared.limits().authenticated(&mut connection.ticket, &account.name);
+        if let Err(refusal) = admitted {
+            let peer = connection.peer();
+            self.shared
+                .log
+                .event(&crate::log::Event::ConnectionRefused { peer, refusal: &refusal });
+            return reactor.close_session(key, refusal.to_client());
+        }
+        match Permissions::new(account, options, granted, proven) {
+            Ok(permissions) => connection.phase = Phase::Member(Arc::new(permissions)),
+            Err(why) => {
+                connection.goodbye.clone_from(&why);
+                reactor.close_session(key, &why);
+            }
+        }
+    }
+}
+
+/// When to tell of a failure: twice as long as the last step that is past, from a start that all failures share.
+fn pause_until(asked_at: Millis, now: Millis) -> Millis {
+    let mut delay = LEAST_DELAY;
+    while asked_at + delay < now {
+        delay *= 2;
+    }
+    asked_at + delay
+}
+
+/// What the host says of a key, and PermitRootLogin of root's.
+fn verdict(
+    host: &dyn Host,
+    account: Option<&Account>,
+    key: &ShownKey<'_>,
+    origin: &Origin,
+    rules: &KeyRules,
+    options: &ServerOptions,
+) -> KeyVerdict {
+    let account = account.ok_or("no such user")?;
+    let grants = host.check_key(account, key, origin, rules)?;
+    let forced = grants.command.is_some() || options.force_command.is_some();
+    if account.is_root() && !root_may_log_in(options.permit_root_login, true, forced) {
+        return Err(ROOT_REFUSED.into());
+    }
+    Ok(grants)
+}
+
+/// Asks the host who this is, and what is in force for them.
+fn who_is(host: &dyn Host, settings: &Settings, user: &str, ends: Ends) -> Who {
+    let found = host.account(user);
+    // A pipe comes from this machine.
+    let nowhere = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let address = ends.remote.map_or(nowhere, |remote| remote.ip().to_canonical());
+    let origin = Origin { address, host: settings.host_name(ends) };
+    let account = found.as_ref().ok().and_then(Option::as_ref);
+    let context = MatchContext {
+        user: Some(user),
+        invalid_user: account.is_none(),
+        groups: account.map_or(&[], |account| &account.groups),
+        host: origin.host.as_deref(),
+        ..settings.context(ends)
+    };
+    let options = settings.options(&context);
+    let allowed = match &found {
+        Ok(Some(account)) => options
+            .lets_in(&context)
+            .map_err(|because| because.trim_start_matches("because ").to_owned())
+            .and_then(|()| host.admits(account))
+            .map_err(NotIn::Refused),
+        Ok(None) => Err(NotIn::Unknown),
+        Err(error) => Err(NotIn::Refused(format!("the look-up failed: {error}"))),
+    };
+    let banner = options.banner.as_deref().and_then(|path| std::fs::read(path).ok());
+    let why = allowed.err();
+    let account = found.ok().flatten().filter(|_| why.is_none());
+    Who { account, why, origin, options, banner }
+}
+
+/// What is asked of a user; of one that cannot log in, the same.
+fn policy(who: &Who) -> Policy {
+    let options = &who.options;
+    let enabled = [
+        (Method::Publickey, options.pubkey_authentication),
+        (Method::Password, options.password_authentication),
+        (Method::KeyboardInteractive, options.kbd_interactive_authentication),
+    ];
+    Policy {
+        valid: who.account.is_some(),
+        methods: enabled.iter().filter(|(_, on)| *on).map(|(method, _)| *method).collect(),
+        required: options
+            .authentication_methods
+            .iter()
+            .map(|list| list.iter().copied().map(method).collect())
+            .collect(),
+        max_tries: options.max_auth_tries,
+        accepted_algorithms: options.pubkey_accepted_algorithms.join(","),
+        banner: who.banner.clone(),
+    }
+}
+
+const fn method(method: AuthMethod) -> Method {
+    match method {
+        AuthMethod::Publickey => Method::Publickey,
+        AuthMethod::Password => Method::Password,
+        AuthMethod::KeyboardInteractive => Method::KeyboardInteractive,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_is_told_at_one_of_a_few_times_whatever_the_check_took() {
+        assert_eq!(pause_until(100, 100), 106);
+        assert_eq!(pause_until(100, 105), 106);
+        assert_eq!(pause_until(100, 107), 112);
+        assert_eq!(pause_until(100, 160), 196);
+    }
+}

@@ -1,32 +1,44 @@
 //! `aditd`: an SSH server for tunnels, in one process. sshd(8), sshd_config(5).
-//! Touches: its command line, its configuration, the exit status.   Never: packets.
+//! Touches: its command line, the exit status, threads.   Never: packets.
 //! Invariants: what could not be set up before the first connection ends the program with a clear line.
 //! Errors: one line on stderr, exit status as sshd's.   Allocates: per start.
-//! Proved by: the interop tests.
+//! Proved by: interop `server::operation`.
 #![forbid(unsafe_code)]
-#![allow(dead_code, reason = "rooms are being built side by side")]
 
 mod activation;
+mod algorithms;
 mod args;
 mod connection;
 mod errand;
+mod forwards;
 mod front;
 mod host;
+mod host_key_proof;
+mod idle;
 mod init;
 mod limits;
 mod log;
 mod login;
 mod notify;
+mod owners;
+mod pidfile;
 mod policy;
+mod records;
+mod rules;
 mod session;
+mod settings;
 mod shared;
+mod start;
 mod syslog;
 mod worker;
+
+/// As it stands in the identification line.
+pub(crate) const SOFTWARE: &str = concat!("aditd_", env!("CARGO_PKG_VERSION"));
 
 fn main() -> std::process::ExitCode {
     let mut arguments = std::env::args_os().skip(1).peekable();
     if arguments.next_if(|first| first == session::LAUNCH).is_some() {
         return session::launch::run(arguments);
     }
-    std::process::ExitCode::SUCCESS
+    start::main()
 }

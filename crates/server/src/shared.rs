@@ -1,1 +1,90 @@
-//! To be written.
+//! What all loops share: the host, the settings in force, the limits, the log, and who listens where.
+//! Touches: locks, held for a look-up.   Never: sockets, a loop's connections.
+//! Invariants: settings never change, a reload replaces them; a connection keeps those it came in under.
+//! Errors: none.   Allocates: per reload.
+//! Proved by: the interop tests.
+
+use crate::errand::Errands;
+use crate::host::Host;
+use crate::limits::Limits;
+use crate::log::Log;
+use crate::owners::Owners;
+use crate::settings::Settings;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Instant;
+
+/// What all loops share.
+pub(crate) struct Shared {
+    pub(crate) host: Arc<dyn Host>,
+    pub(crate) errands: Errands,
+    pub(crate) log: Log,
+    settings: RwLock<Arc<Settings>>,
+    limits: Mutex<Limits>,
+    owners: Mutex<Owners>,
+    connections: AtomicU64,
+    start: Instant,
+    /// Most files a process here could have open before this one helped itself to more: what commands get.
+    pub(crate) file_limit: Option<u64>,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        host: Arc<dyn Host>,
+        errands: Errands,
+        log: Log,
+        settings: Settings,
+        limits: Limits,
+        file_limit: Option<u64>,
+    ) -> Self {
+        Self {
+            host,
+            errands,
+            log,
+            settings: RwLock::new(Arc::new(settings)),
+            limits: Mutex::new(limits),
+            owners: Mutex::default(),
+            connections: AtomicU64::new(0),
+            start: Instant::now(),
+            file_limit,
+        }
+    }
+
+    /// With defaults, no host keys and a log that goes nowhere.
+    #[cfg(test)]
+    pub(crate) fn bare(host: Arc<dyn Host>) -> Self {
+        let config =
+            adit_config::server::ServerConfig::load(None, &[], &crate::algorithms::ALGORITHMS);
+        let settings = Settings::with_keys(config.unwrap(), Default::default());
+        let errands = Errands::new(2).unwrap();
+        Self::new(host, errands, Log::none(), settings, Limits::new(Default::default()), None)
+    }
+
+    /// What is in force now.
+    pub(crate) fn settings(&self) -> Arc<Settings> {
+        self.settings.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Puts other settings in force, for connections to come.
+    pub(crate) fn replace(&self, settings: Settings) {
+        *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+    }
+
+    pub(crate) fn limits(&self) -> MutexGuard<'_, Limits> {
+        self.limits.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn owners(&self) -> MutexGuard<'_, Owners> {
+        self.owners.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Milliseconds by one clock for all loops.
+    pub(crate) fn now(&self) -> u64 {
+        self.start.elapsed().as_millis() as u64
+    }
+
+    /// A number for a connection, by which the log names it.
+    pub(crate) fn next_connection(&self) -> u64 {
+        self.connections.fetch_add(1, Ordering::Relaxed) + 1
+    }
+}

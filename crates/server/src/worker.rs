@@ -1,36 +1,304 @@
-//! A loop and the connections on it.
+//! A loop and the connections on it: every event finds the one it is about.
 //! Touches: the events of one reactor.   Never: another loop's connections.
-//! Invariants: what another thread has to say comes through the postbox.
+//! Invariants: what another thread has to say comes through the postbox; a connection is forgotten in one place.
 //! Errors: a connection's own end the connection.   Allocates: per connection.
-//! Proved by: the interop tests.
+//! Proved by: interop `server`.
 
+use crate::connection::{Connection, Ends, Fault, Phase};
 use crate::errand::{Mail, Postbox};
-use crate::session::Sessions;
-use adit_reactor::{Event, Handler, Reactor};
+use crate::limits::Ticket;
+use crate::session::{SessionRules, Sessions};
+use crate::shared::Shared;
+use adit_crypto::SystemRandom;
+use adit_engine::{Channel, Counters, Engine, Open, open_failure};
+use adit_forward::{Served, ServedOptions};
+use adit_reactor::{Closed, Event, Handler, Key, Millis, Reactor, Socket};
+use std::collections::HashMap;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::Receiver;
 
 /// What one loop knows.
 pub(crate) struct Worker {
+    pub(crate) shared: Arc<Shared>,
     /// How other threads reach this loop.
     pub(crate) postbox: Postbox,
     mail: Receiver<Mail>,
-    /// Session channels of this loop's connections.
+    pub(crate) connections: HashMap<Key, Connection>,
+    pub(crate) forwards: Served,
     pub(crate) sessions: Sessions,
+    reminders: HashMap<u64, (Key, Due)>,
+    next_reminder: u64,
+    /// Connections handed to this loop that have not ended.
+    load: Arc<AtomicUsize>,
+    ending: bool,
+}
+
+/// What is to be done about a connection at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Due {
+    /// LoginGraceTime is over.
+    Grace,
+    /// A failed login may be told.
+    Failure,
+    /// It may have been without a channel for too long.
+    Unused,
+    /// A channel may have been idle for too long.
+    IdleChannels,
 }
 
 impl Worker {
-    /// A loop's state, with nothing on it.
-    pub(crate) fn new(postbox: Postbox, mail: Receiver<Mail>, sessions: Sessions) -> Self {
-        Self { postbox, mail, sessions }
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        postbox: Postbox,
+        mail: Receiver<Mail>,
+        load: Arc<AtomicUsize>,
+    ) -> Self {
+        let family = crate::rules::family(&shared.settings().global);
+        let sessions = Sessions::new(shared.host.clone(), shared.errands.clone(), postbox.clone())
+            .with_file_limit(shared.file_limit);
+        Self {
+            shared,
+            postbox,
+            mail,
+            connections: HashMap::new(),
+            forwards: Served::new(ServedOptions { family, ..ServedOptions::default() }),
+            sessions,
+            reminders: HashMap::new(),
+            next_reminder: 0,
+            load,
+            ending: false,
+        }
+    }
+
+    /// Turns the loop until it is told to end and nobody is left.
+    pub(crate) fn run(mut self, reactor: &mut Reactor) -> io::Result<()> {
+        while !(self.ending && self.load.load(Ordering::Relaxed) == 0) {
+            reactor.turn(&mut self)?;
+        }
+        Ok(())
+    }
+
+    /// Ends the loop once its connections have gone.
+    pub(crate) fn end_when_empty(&mut self) {
+        self.ending = true;
+    }
+
+    /// Says goodbye to everybody.
+    pub(crate) fn dismiss(&mut self, reactor: &mut Reactor, why: &str) {
+        self.ending = true;
+        for key in self.connections.keys().copied().collect::<Vec<_>>() {
+            reactor.close_session(key, why);
+        }
+    }
+
+    /// A client has come.
+    pub(crate) fn welcome(
+        &mut self,
+        reactor: &mut Reactor,
+        socket: Socket,
+        ends: Ends,
+        ticket: Ticket,
+    ) {
+        let settings = self.shared.settings();
+        let number = self.shared.next_connection();
+        socket.set_keepalive(settings.global.tcp_keep_alive);
+        let engine =
+            Engine::server(settings.engine(), Box::new(SystemRandom::new()), reactor.now());
+        let key = match reactor.add_session(Box::new(socket), engine) {
+            Ok(key) => key,
+            Err(error) => {
+                self.forget(ticket, crate::limits::Ending::Fine);
+                return self.shared.log.error(format_args!("connection {number}: {error}"));
+            }
+        };
+        if settings.global.login_grace_time > 0 {
+            let at = reactor.now() + u64::from(settings.global.login_grace_time) * 1000;
+            self.remind(reactor, at, key, Due::Grace);
+        }
+        let connection = Connection {
+            number,
+            ends,
+            ticket,
+            settings,
+            since: reactor.now(),
+            phase: Phase::Greeting,
+            unused_since: None,
+            fault: None,
+            log: self.shared.log.clone(),
+            goodbye: String::new(),
+        };
+        self.log_came(&connection);
+        self.connections.insert(key, connection);
+    }
+
+    /// Has something done about a connection at a time.
+    pub(crate) fn remind(&mut self, reactor: &mut Reactor, at: Millis, key: Key, due: Due) {
+        self.next_reminder += 1;
+        self.reminders.insert(self.next_reminder, (key, due));
+        reactor.set_timer(at, self.next_reminder);
+    }
+
+    fn reminded(&mut self, reactor: &mut Reactor, id: u64) {
+        let Some((key, due)) = self.reminders.remove(&id) else { return };
+        if !self.connections.contains_key(&key) {
+            return;
+        }
+        match due {
+            Due::Grace => self.grace_is_over(reactor, key),
+            Due::Failure => reactor.answer_login(key, |server| server.resume()),
+            Due::Unused => self.check_unused(reactor, key),
+            Due::IdleChannels => self.check_idle_channels(reactor, key),
+        }
+    }
+
+    fn grace_is_over(&mut self, reactor: &mut Reactor, key: Key) {
+        if self.connections.get(&key).is_some_and(|connection| connection.member().is_none()) {
+            self.dismiss_one(reactor, key, Fault::GraceExceeded, "Timeout before authentication");
+        }
+    }
+
+    /// Ends a connection for a fault of the client's.
+    pub(crate) fn dismiss_one(&mut self, reactor: &mut Reactor, key: Key, fault: Fault, why: &str) {
+        if let Some(connection) = self.connections.get_mut(&key) {
+            connection.fault = Some(fault);
+            connection.goodbye = why.into();
+            reactor.close_session(key, why);
+        }
     }
 }
 
 impl Handler for Worker {
     fn event(&mut self, reactor: &mut Reactor, event: Event) {
-        if let Event::Woken = event {
-            while let Ok(mail) = self.mail.try_recv() {
-                mail(self, reactor);
+        let about = session_of(&event);
+        let Some(event) = self.forwards.event(reactor, event) else {
+            return self.served(reactor, about);
+        };
+        let Some(event) = self.sessions.event(reactor, event) else {
+            return self.served(reactor, about);
+        };
+        match event {
+            Event::Ssh { session, event } => self.ssh(reactor, session, event),
+            Event::Closed { session, closed, counters } => {
+                self.closed(reactor, session, &closed, counters);
             }
+            Event::Timer(id) => self.reminded(reactor, id),
+            Event::Woken => self.open_mail(reactor),
+            _ => {}
         }
+    }
+}
+
+/// The connection an event is about, where that is known from the outside.
+const fn session_of(event: &Event) -> Option<Key> {
+    match event {
+        Event::Ssh { session, .. } => Some(*session),
+        _ => None,
+    }
+}
+
+impl Worker {
+    /// Forwards or sessions have taken an event: what they need is done, what they did is logged.
+    fn served(&mut self, reactor: &mut Reactor, about: Option<Key>) {
+        self.serve_forwards(reactor);
+        self.log_sessions();
+        if let Some(key) = about {
+            self.watch_unused(reactor, key);
+        }
+    }
+
+    fn open_mail(&mut self, reactor: &mut Reactor) {
+        while let Ok(mail) = self.mail.try_recv() {
+            mail(self, reactor);
+        }
+    }
+
+    fn ssh(&mut self, reactor: &mut Reactor, key: Key, event: adit_engine::Event) {
+        use adit_engine::Event as Ssh;
+        match event {
+            Ssh::ServerLogin(ask) => self.login_asks(reactor, key, ask),
+            Ssh::Identified => self.log_identified(reactor, key),
+            Ssh::Established => self.established(reactor, key),
+            Ssh::Open { channel, open, .. } => self.open(reactor, key, channel, &open),
+            Ssh::HostKeysProve { token, keys } => self.prove_host_keys(reactor, key, token, keys),
+            Ssh::Disconnected { description, .. } => {
+                if let Some(connection) = self.connections.get_mut(&key) {
+                    connection.goodbye = String::from_utf8_lossy(&description).into_owned();
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The user is in: what was granted is put to work.
+    fn established(&mut self, reactor: &mut Reactor, key: Key) {
+        let Some(connection) = self.connections.get(&key) else { return };
+        let Some(permissions) = connection.member().cloned() else {
+            return reactor.close_session(key, "not logged in");
+        };
+        let blobs: Vec<Vec<u8>> = connection.settings.host_keys.public_blobs().collect();
+        if let Some(engine) = reactor.engine(key) {
+            engine.set_keepalive(crate::rules::keepalive(&permissions.options));
+            let blobs: Vec<&[u8]> = blobs.iter().map(Vec::as_slice).collect();
+            engine.announce_host_keys(&blobs);
+        }
+        self.forwards.add(key, permissions.clone());
+        self.watch_unused(reactor, key);
+        self.watch_channels(reactor, key);
+    }
+
+    /// A channel that is none of the forwards'.
+    fn open(&mut self, reactor: &mut Reactor, key: Key, channel: Channel, open: &Open<'static>) {
+        let rules = match open {
+            Open::Session => self.session_rules(key),
+            _ => Err((open_failure::UNKNOWN_CHANNEL_TYPE, "unknown channel type".to_owned())),
+        };
+        let Some(engine) = reactor.engine(key) else { return };
+        match rules {
+            Ok(rules) => {
+                engine.accept(channel);
+                self.sessions.open(key, channel, rules);
+            }
+            Err((reason, words)) => engine.refuse(channel, reason, &words),
+        }
+        self.watch_unused(reactor, key);
+    }
+
+    /// What one more session may do, if there may be one.
+    fn session_rules(&self, key: Key) -> Result<Arc<SessionRules>, (u32, String)> {
+        let no = |words: String| Err((open_failure::ADMINISTRATIVELY_PROHIBITED, words));
+        let Some(connection) = self.connections.get(&key) else {
+            return no("not logged in".into());
+        };
+        let Some(member) = connection.member() else { return no("not logged in".into()) };
+        let max = member.options.max_sessions;
+        if self.sessions.count(key) >= max as usize {
+            return no(format!("MaxSessions {max} are open"));
+        }
+        let rules = crate::rules::sessions(connection, member);
+        match rules.refusal() {
+            Some(words) => no(words.to_owned()),
+            None => Ok(Arc::new(rules)),
+        }
+    }
+
+    fn closed(&mut self, reactor: &mut Reactor, key: Key, closed: &Closed, counters: Counters) {
+        self.forwards.remove(reactor, key);
+        self.sessions.gone(key);
+        self.serve_forwards(reactor);
+        self.log_sessions();
+        let Some(connection) = self.connections.remove(&key) else { return };
+        let ending = self.log_gone(&connection, closed, counters, reactor.now());
+        self.forget(connection.ticket, ending);
+    }
+
+    /// A connection makes room for another.
+    fn forget(&mut self, ticket: Ticket, ending: crate::limits::Ending) {
+        let notice = self.shared.limits().ended(self.shared.now(), ticket, ending);
+        if let Some(notice) = notice {
+            self.shared.log.event(&crate::log::Event::Limit(&notice));
+        }
+        self.load.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -69,7 +69,11 @@ impl Config {
     /// What a server with these keys offers by default.
     pub fn server(host_keys: Arc<dyn HostKeys + Send + Sync>) -> Self {
         let names: Vec<_> = SignatureAlgorithm::ALL.iter().map(|each| each.name()).collect();
-        let extensions = vec![("server-sig-algs".into(), names.join(",").into_bytes())];
+        let extensions = vec![
+            ("server-sig-algs".into(), names.join(",").into_bytes()),
+            // OpenSSH PROTOCOL §3.1: logins may be signed together with our host key.
+            ("publickey-hostbound@openssh.com".into(), b"0".into()),
+        ];
         Self { host_keys: Some(host_keys), extensions, ..Self::common(Role::Server) }
     }
 

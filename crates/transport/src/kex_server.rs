@@ -91,6 +91,9 @@ fn answer(
         group: chosen.as_ref().map(ChosenGroup::request),
     };
     let secrets = terms.secrets(session, values, shared);
+    if session.is_first_kex() {
+        session.host_key.clone_from(&host_key);
+    }
     let signature = host_keys
         .sign(negotiated.host_key, secrets.hash.as_ref())
         .map_err(|_| KexFailure::Internal)?;

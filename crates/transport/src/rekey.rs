@@ -31,6 +31,13 @@ impl Limit {
     pub(crate) const fn is_reached(&self, used: Traffic) -> bool {
         used.packets >= self.0.packets || used.bytes >= self.0.bytes
     }
+
+    /// How many packets of at least `len` bytes reach it; at least one.
+    pub(crate) fn packets_left(&self, used: Traffic, len: usize) -> usize {
+        let by_bytes = self.0.bytes.saturating_sub(used.bytes) / (len as u64).max(1) + 1;
+        let left = self.0.packets.saturating_sub(used.packets).min(by_bytes).max(1);
+        usize::try_from(left).unwrap_or(usize::MAX)
+    }
 }
 
 /// RFC 4344 §3.2: 2^(L/4) blocks of L bits.
@@ -143,6 +150,20 @@ mod tests {
         assert!(!limit.is_reached(Traffic { packets: 9, bytes: 999 }));
         assert!(limit.is_reached(Traffic { packets: 10, bytes: 0 }));
         assert!(limit.is_reached(Traffic { packets: 1, bytes: 1000 }));
+    }
+
+    #[test]
+    fn a_batch_ends_with_the_packet_that_reaches_the_limit() {
+        let limit = limit(1000, 10, 16);
+        let left = |packets, bytes, len| limit.packets_left(Traffic { packets, bytes }, len);
+        assert_eq!(left(0, 0, 300), 4, "900 bytes are too few");
+        assert_eq!(left(0, 0, 1), 10);
+        assert_eq!(left(9, 0, 1), 1);
+        assert_eq!(
+            left(10, 2000, 1),
+            1,
+            "one is always let through: nothing would begin the exchange else"
+        );
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub(crate) struct Session {
     pub(crate) peer_identification: Vec<u8>,
     /// The first exchange hash.
     pub(crate) id: Option<Digest>,
-    /// The server's key or certificate, as the client first saw it.
+    /// The server's key or certificate of the first exchange.
     pub(crate) host_key: Vec<u8>,
     /// Its signature of the first exchange hash, as the client saw it.
     pub(crate) host_key_signature: Vec<u8>,

@@ -256,6 +256,8 @@ impl Transport {
         tx: &'a mut TxRing,
     ) -> Result<Slots<'a>, Blocked> {
         self.check_can_send()?;
+        // Keys change between batches: none goes further beyond the limit than a packet.
+        let count = count.min(self.sent_limit.packets_left(self.sending.used, body_len));
         Ok(Slots::new(self, tx, prefix, body_len, count))
     }
 
@@ -319,7 +321,7 @@ impl Transport {
         self.session.id.as_ref().map(AsRef::as_ref)
     }
 
-    /// The server's host key or certificate blob; empty before it was shown, and on the server.
+    /// The host key or certificate blob of the first key exchange; empty before it was shown.
     pub fn host_key(&self) -> &[u8] {
         &self.session.host_key
     }

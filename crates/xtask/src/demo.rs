@@ -1,5 +1,5 @@
 //! `cargo xtask demo`: -L, -R and -D at work between here and a real server, every byte checked.
-//! Touches: a release build of adit, a server with throw-away keys, loopback sockets.   Never: the user's keys or servers.
+//! Touches: a release build of adit and aditd, throw-away keys, loopback sockets.   Never: the user's keys or servers.
 //! Invariants: what is printed as verified was held against the generator byte by byte.
 //! Errors: what failed; the harness adds what client and server said.   Allocates: buffers.
 //! Proved by: running it.
@@ -11,6 +11,7 @@ use crate::{
     tools::{self, Need},
 };
 use adit_interop_tests::{
+    aditd,
     carry::MIB,
     client::{Client, Invocation},
     pattern::Pattern,
@@ -62,22 +63,18 @@ const FORWARDS: &[Forward] = &[
 
 /// Builds, starts, carries, verifies, tells; with `--compare` the same through `ssh`, in turn with ours.
 pub(crate) fn run(arguments: &[String]) -> Outcome {
-    let sshd = server(arguments)?;
-    let program = build()?;
+    let (server, name) = server(arguments)?;
+    let program = build("adit")?;
     let mut programs = vec![program.clone()];
     if arguments.iter().any(|argument| argument == "--compare") {
         programs.push("ssh".into());
     }
-    println!(
-        "server   {} on 127.0.0.1 port {}, with throw-away keys",
-        openssh_version(),
-        sshd.endpoint.port
-    );
+    println!("server   {name} on 127.0.0.1 port {}, with throw-away keys", server.endpoint.port);
     println!("client   {}, {} KiB", program.display(), size_in_kib(&program));
     let services = [Service::source(SEEDS[SOURCE], LENGTH), Service::sink(SEEDS[SINK])];
     let ends = [services[SOURCE].port(), services[SINK].port()];
     let tunnels: Vec<Tunnel> =
-        programs.into_iter().map(|program| Tunnel::open(program, &sshd, ends)).collect();
+        programs.into_iter().map(|program| Tunnel::open(program, &server, ends)).collect();
     for forward in FORWARDS {
         let carried = tunnels.iter().map(|tunnel| carry(forward, tunnel));
         let carried = carried.collect::<Result<Vec<_>, _>>()?;
@@ -139,23 +136,27 @@ impl Cost {
     }
 }
 
-/// Starts what the tunnel leads to: OpenSSH's server, asked for or not.
-fn server(arguments: &[String]) -> Result<Sshd, String> {
+/// Starts what the tunnel leads to, ours or with `--sshd` OpenSSH's; gives its name too.
+fn server(arguments: &[String]) -> Result<(Sshd, String), String> {
     if arguments.iter().any(|argument| !["--sshd", "--compare"].contains(&argument.as_str())) {
         return Err(format!("takes {ARGUMENTS}"));
     }
     let missing = tools::ensure(&[Need::Interop]);
-    if missing.is_empty() {
-        Ok(Sshd::start())
-    } else {
-        Err(format!("please install {}", tools::packages(&missing)))
+    if !missing.is_empty() {
+        return Err(format!("please install {}", tools::packages(&missing)));
     }
+    if arguments.iter().any(|argument| argument == "--sshd") {
+        return Ok((Sshd::start(), openssh_version()));
+    }
+    let program = build("aditd")?;
+    let name = format!("{}, {} KiB,", program.display(), size_in_kib(&program));
+    Ok((aditd::setup_of(program).start(), name))
 }
 
-/// The client as it ships.
-fn build() -> Result<PathBuf, String> {
-    run_command(&mut cargo(&["build", "--release", "--package", "adit"]))?;
-    Ok(target_folder().join("release/adit"))
+/// A program as it ships.
+fn build(package: &str) -> Result<PathBuf, String> {
+    run_command(&mut cargo(&["build", "--release", "--package", package]))?;
+    Ok(target_folder().join("release").join(package))
 }
 
 /// A running client with all three kinds of forward.

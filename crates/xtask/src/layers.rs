@@ -107,8 +107,20 @@ const ROOMS: &[Room] = &[
     ),
     // Knows the products only by their binaries.
     room("adit-interop-tests", "interop-tests", &[], SAFE),
-    // Records transcripts with the testkit's client.
-    room("adit-xtask", "crates/xtask", &["adit-interop-tests", "adit-testkit"], SAFE),
+    // Records transcripts with the testkit's client; `scale` is a crowd of clients on one loop.
+    room(
+        "adit-xtask",
+        "crates/xtask",
+        &[
+            "adit-crypto",
+            "adit-engine",
+            "adit-interop-tests",
+            "adit-keys",
+            "adit-reactor",
+            "adit-testkit",
+        ],
+        SAFE,
+    ),
 ];
 
 /// Crates that bring an operating system with them; a room without std must not meet them, however far away.

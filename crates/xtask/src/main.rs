@@ -11,6 +11,7 @@ mod fuzz;
 mod layers;
 mod record;
 mod report;
+mod scale;
 mod test;
 mod tools;
 
@@ -51,6 +52,12 @@ const VERBS: &[Verb] = &[
         arguments: record::ARGUMENTS,
         what: "transcripts of a real server, for the engine's tests",
         run: record::run,
+    },
+    Verb {
+        name: "scale",
+        arguments: scale::ARGUMENTS,
+        what: "what idle connections cost a server",
+        run: scale::run,
     },
 ];
 

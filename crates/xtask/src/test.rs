@@ -23,7 +23,7 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
         return Err("takes no arguments".into());
     }
     let mut report = Report::default();
-    let missing = tools::ensure(&[Need::Interop, Need::Containers, Need::AsyncSsh]);
+    let missing = tools::ensure(&[Need::Interop, Need::Containers, Need::Clients, Need::Python]);
     report.command("format", &mut cargo(&["fmt", "--all", "--check"]));
     report.step("layers", || layers::run(&[]));
     let clippy = ["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"];
@@ -47,8 +47,11 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
 }
 
 fn interop(report: &mut Report) {
-    if env::var_os("ADIT_BIN").is_none() {
-        report.command("the client under test", &mut cargo(&["build", "--package", "adit"]));
+    for (variable, package) in [("ADIT_BIN", "adit"), ("ADITD_BIN", "aditd")] {
+        if env::var_os(variable).is_none() {
+            let name = format!("{package}, which is under test");
+            report.command(&name, &mut cargo(&["build", "--package", package]));
+        }
     }
     // Beforehand, so that the tests' own times say something.
     if let Ok(engine) = container::engine() {

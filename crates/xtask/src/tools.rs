@@ -23,8 +23,10 @@ pub(crate) enum Need {
     Interop,
     /// The tests against servers in containers; these skip themselves.
     Containers,
-    /// The tests against AsyncSSH; these skip themselves.
-    AsyncSsh,
+    /// The server's tests with clients that are not OpenSSH's, and what runs through it; these skip themselves.
+    Clients,
+    /// The tests with peers that are Python packages; these skip themselves.
+    Python,
 }
 
 const TOOLS: &[Tool] = &[
@@ -36,7 +38,12 @@ const TOOLS: &[Tool] = &[
     Tool { program: "podman", package: "podman", needed_for: Need::Containers },
     Tool { program: "runc", package: "runc", needed_for: Need::Containers },
     Tool { program: "debootstrap", package: "debootstrap", needed_for: Need::Containers },
-    Tool { program: "python3", package: "python3-venv", needed_for: Need::AsyncSsh },
+    Tool { program: "dbclient", package: "dropbear-bin", needed_for: Need::Clients },
+    Tool { program: "plink", package: "putty-tools", needed_for: Need::Clients },
+    Tool { program: "puttygen", package: "putty-tools", needed_for: Need::Clients },
+    Tool { program: "rsync", package: "rsync", needed_for: Need::Clients },
+    Tool { program: "git", package: "git", needed_for: Need::Clients },
+    Tool { program: "python3", package: "python3-venv", needed_for: Need::Python },
 ];
 
 impl Tool {

@@ -1,8 +1,8 @@
-//! adit (or what `ADIT_BIN` names) against real servers: one module per behaviour.
+//! adit against real servers, and aditd against real clients (`server`): one module per behaviour.
 //! Touches: processes and loopback sockets through the harness.   Never: anything on another machine.
 //! Invariants: parallel-safe; no fixed ports, no pauses; where adit does better than ssh, `is_adit()` says so.
 //! Errors: a failed test prints what client and server said.   Allocates: freely.
-//! Proved by: passing with OpenSSH's own client too.
+//! Proved by: passing with OpenSSH's own programs too (`ADIT_BIN`, `ADITD_BIN`).
 
 mod auth_methods;
 mod background;
@@ -20,6 +20,7 @@ mod other_servers;
 mod passwords;
 mod rekey;
 mod remote_forward;
+mod server;
 mod session;
 mod stdio;
 mod unix_sockets;

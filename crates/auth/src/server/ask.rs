@@ -72,6 +72,9 @@ pub struct CheckKey {
     /// The client has signed this session with it, and the signature is good. Without that it only asks
     /// whether it should, and nothing is decided.
     pub signed: bool,
+    /// What a security key told with that signature: bit 0, it was touched; bit 2, it verified its owner.
+    /// OpenSSH PROTOCOL.u2f. Whether [`Config::verify`](super::Config::verify) demands the first is its own matter.
+    pub key_flags: Option<u8>,
 }
 
 /// A method that succeeded.

@@ -9,8 +9,8 @@ use super::{Ask, CheckKey, Method, Proof, Proven, Server, State};
 use crate::Violation;
 use crate::algorithm::{Algorithm, kind, lookup};
 use crate::publickey::signed_data;
-use adit_wire::Message;
 use adit_wire::auth::{Publickey, UserauthPkOk};
+use adit_wire::{Message, Reader};
 use alloc::vec::Vec;
 
 /// Checks a signature: the caller's cryptography.
@@ -35,6 +35,8 @@ pub(super) struct KeyRequest {
     public_key: Vec<u8>,
     /// Made when the signature was checked; none for a probe.
     proof: Option<Proof>,
+    /// What a security key told with that signature.
+    key_flags: Option<u8>,
 }
 
 impl Server {
@@ -62,6 +64,7 @@ impl Server {
                     algorithm: request.algorithm,
                     public_key: request.public_key.clone(),
                     signed: request.proof.is_some(),
+                    key_flags: request.key_flags,
                 };
                 self.ask(State::Key(request), Ask::CheckKey(check));
             }
@@ -85,7 +88,8 @@ impl Server {
             Some(signature) => Some(self.proof(&login.user, algorithm, body, signature)?),
             None => None,
         };
-        Some(KeyRequest { algorithm, public_key: body.public_key.into(), proof })
+        let key_flags = body.signature.and_then(key_flags);
+        Some(KeyRequest { algorithm, public_key: body.public_key.into(), proof, key_flags })
     }
 
     /// The proof a good signature over this session, user and request is.
@@ -114,4 +118,12 @@ impl Server {
             }),
         }
     }
+}
+
+/// `string algorithm · string signature · byte flags · uint32 counter`, as security keys sign. OpenSSH PROTOCOL.u2f.
+fn key_flags(signature: &[u8]) -> Option<u8> {
+    let mut reader = Reader::new(signature);
+    let algorithm: &str = reader.field().ok()?;
+    reader.string().ok()?;
+    algorithm.starts_with("sk-").then(|| reader.field().ok()).flatten()
 }

@@ -6,7 +6,7 @@
 
 use super::*;
 use crate::Prompt;
-use crate::fake::{HOST_KEY, SESSION, ed25519, key, sign, verify, wire};
+use crate::fake::{HOST_KEY, KEY_FLAGS, SESSION, ed25519, key, sign, verify, wire};
 use crate::publickey::{encode_request, signed_data};
 use adit_wire::auth::{KeyboardInteractive, Password, Publickey, UserauthPkOk};
 use adit_wire::{Body, DecodeError, Rest};
@@ -374,11 +374,28 @@ fn a_certificate_is_shown_to_the_driver_as_one() {
     let mut script = Script::open();
     script.says(&signed("rsa-sha2-256-cert-v01@openssh.com", &certificate));
     match script.asks_one() {
-        Ask::CheckKey(CheckKey { algorithm, public_key, signed: true }) => {
+        Ask::CheckKey(CheckKey { algorithm, public_key, signed: true, key_flags: None }) => {
             assert_eq!(algorithm.certified, Some("ssh-rsa"));
             assert_eq!(public_key, certificate);
         }
         other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_driver_hears_what_a_security_key_told_with_its_signature() {
+    for name in ["sk-ssh-ed25519@openssh.com", "sk-ecdsa-sha2-nistp256-cert-v01@openssh.com"] {
+        let blob = key(name, "a");
+        for (message, expected) in
+            [(probe(name, &blob), None), (signed(name, &blob), Some(KEY_FLAGS))]
+        {
+            let mut script = Script::open();
+            script.says(&message);
+            match script.asks_one() {
+                Ask::CheckKey(check) => assert_eq!(check.key_flags, expected, "{name}"),
+                other => panic!("{other:?}"),
+            }
+        }
     }
 }
 

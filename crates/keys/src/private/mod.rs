@@ -14,6 +14,9 @@ mod pem;
 mod rare;
 #[cfg(test)]
 mod tests;
+mod write;
+
+pub use write::encode_ed25519;
 
 use std::fmt;
 use std::fs::{File, Metadata};

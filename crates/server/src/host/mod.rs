@@ -6,8 +6,27 @@
 //!
 //! It is the seam at which the network-facing process can later run without host keys, files and privileges.
 
+mod authorized;
+mod clock;
+mod command;
+pub(crate) mod gateway;
+pub(crate) mod keys;
+pub(crate) mod password;
+mod rights;
+pub(crate) mod root_login;
+pub(crate) mod rules;
+mod shadow;
+mod sockets;
+pub(crate) mod system;
+#[cfg(test)]
+mod testing;
+pub(crate) mod tokens;
+pub(crate) mod user;
+mod users_file;
+
+pub(crate) use rules::KeyRules;
+
 use crate::session::{Ends, Leader, Plan, Terminal, TerminalWish};
-use adit_config::server::ServerOptions;
 use adit_keys::authorized_keys::Grants;
 use rustix::process::Signal;
 use std::io;
@@ -37,6 +56,13 @@ pub(crate) struct SystemAccount {
     pub(crate) shell: PathBuf,
 }
 
+impl Account {
+    /// Whether PermitRootLogin is about it.
+    pub(crate) fn is_root(&self) -> bool {
+        self.system.as_ref().is_some_and(|system| system.uid == 0)
+    }
+}
+
 /// Where a login comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Origin {
@@ -44,6 +70,15 @@ pub(crate) struct Origin {
     pub(crate) address: IpAddr,
     /// Its name, where UseDNS asks for it and it resolves both ways.
     pub(crate) host: Option<String>,
+}
+
+/// A key or certificate that somebody wants to log in with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ShownKey<'a> {
+    /// Its blob.
+    pub(crate) blob: &'a [u8],
+    /// What a security key told with the signature that was checked; none for other keys, and before one is signed with.
+    pub(crate) flags: Option<u8>,
 }
 
 /// What is said of a key.
@@ -57,22 +92,35 @@ pub(crate) trait Host: Send + Sync {
     /// When the system's own look-up fails.
     fn account(&self, user: &str) -> io::Result<Option<Account>>;
 
-    /// Whether `key`, a public key or certificate blob, may log the account in, and what it grants; a refusal says why.
+    /// Whether the account is fit to be logged in to: neither locked nor expired, with a shell that is there.
+    ///
+    /// # Errors
+    /// The reason, for the log.
+    fn admits(&self, account: &Account) -> Result<(), String>;
+
+    /// Whether the key may log the account in, and what it grants; a refusal says why.
     fn check_key(
         &self,
         account: &Account,
-        key: &[u8],
+        key: &ShownKey<'_>,
         origin: &Origin,
-        options: &ServerOptions,
+        rules: &KeyRules,
     ) -> KeyVerdict;
 
-    /// Whether this is the account's password.
-    fn check_password(&self, account: &Account, password: &[u8], options: &ServerOptions) -> bool;
+    /// Whether this is the account's password; an account that does not exist takes as long to say so.
+    ///
+    /// An empty password is never one unless `permit_empty` (PermitEmptyPasswords).
+    fn check_password(
+        &self,
+        account: Option<&Account>,
+        password: &[u8],
+        permit_empty: bool,
+    ) -> bool;
 
-    /// Connects to a unix socket with the account's rights.
+    /// Connects to a unix socket with the account's rights, at once or not at all.
     ///
     /// # Errors
-    /// Those of the system.
+    /// Those of the system; `WouldBlock` where nobody accepts the connections that wait.
     fn connect_unix(&self, account: &Account, path: &str) -> io::Result<UnixStream>;
 
     /// Listens on a unix socket as the account; `mask` takes permission bits away.
@@ -86,6 +134,12 @@ pub(crate) trait Host: Send + Sync {
         mask: u32,
         unlink: bool,
     ) -> io::Result<UnixListener>;
+
+    /// Removes a unix socket that [`listen_unix`](Self::listen_unix) made, with the account's rights.
+    ///
+    /// # Errors
+    /// Those of the system.
+    fn unlink_unix(&self, account: &Account, path: &str) -> io::Result<()>;
 
     /// Makes a terminal for a session of the account's.
     ///
@@ -116,4 +170,9 @@ pub(crate) trait Host: Send + Sync {
     /// # Errors
     /// Those of the system; `PermissionDenied` for a port below 1024 that is not the account's to have.
     fn listen_tcp(&self, account: &Account, address: SocketAddr) -> io::Result<TcpListener>;
+}
+
+/// Why nobody logs in to an account that was locked.
+fn is_locked(user: &str) -> String {
+    format!("User {user} not allowed because account is locked")
 }

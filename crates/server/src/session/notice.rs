@@ -37,6 +37,37 @@ pub(crate) struct Notice {
     pub(crate) duration: Duration,
 }
 
+impl Notice {
+    /// What it was opened for, as sshd says it.
+    pub(crate) fn what(&self) -> String {
+        let forced = if self.forced { "forced-command" } else { "command" };
+        match &self.kind {
+            Some(Kind::Subsystem(name)) => format!("subsystem '{}'", printable(name)),
+            Some(Kind::Shell) if !self.forced => "shell".into(),
+            Some(_) => forced.into(),
+            None => "nothing".into(),
+        }
+    }
+
+    /// The exit status, if the command came to one.
+    pub(crate) const fn status(&self) -> Option<u32> {
+        match self.end {
+            SessionEnd::Exit(Exit::Status(status)) => Some(status),
+            _ => None,
+        }
+    }
+
+    /// The name of the signal that ended it, if one did.
+    pub(crate) fn signal(&self) -> Option<String> {
+        match self.end {
+            SessionEnd::Exit(Exit::Signal { number, .. }) => {
+                Some(signals::name_of(number).to_string())
+            }
+            _ => None,
+        }
+    }
+}
+
 /// How a session channel ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum SessionEnd {

@@ -2,12 +2,12 @@
 //!
 //! The launcher is the program itself, built beside this test.
 
-use super::{Kind, Notice, SessionEnd, SessionRules, Sessions};
-use crate::errand::{Errands, Postbox};
-use crate::host::{Account, Host, KeyVerdict, Origin, SystemAccount};
+use super::{Kind, Notice, SessionEnd, SessionRules};
+use crate::errand::Postbox;
+use crate::host::{Account, Host, KeyRules, KeyVerdict, Origin, ShownKey, SystemAccount};
 use crate::session::Exit;
+use crate::shared::Shared;
 use crate::worker::Worker;
-use adit_config::server::ServerOptions;
 use adit_engine::{Channel, Engine, Event as Ssh, Open, Request, WindowChange};
 use adit_reactor::{Event, Handler, Key, Reactor, Socket};
 use adit_testkit::keys::{client_config, client_transport, server_config, server_transport};
@@ -30,11 +30,17 @@ impl Host for Bare {
     fn account(&self, _: &str) -> io::Result<Option<Account>> {
         nothing()
     }
-    fn check_key(&self, _: &Account, _: &[u8], _: &Origin, _: &ServerOptions) -> KeyVerdict {
+    fn admits(&self, _: &Account) -> Result<(), String> {
+        Ok(())
+    }
+    fn check_key(&self, _: &Account, _: &ShownKey<'_>, _: &Origin, _: &KeyRules) -> KeyVerdict {
         Err("no keys here".into())
     }
-    fn check_password(&self, _: &Account, _: &[u8], _: &ServerOptions) -> bool {
+    fn check_password(&self, _: Option<&Account>, _: &[u8], _: bool) -> bool {
         false
+    }
+    fn unlink_unix(&self, _: &Account, _: &str) -> io::Result<()> {
+        nothing()
     }
     fn connect_unix(&self, _: &Account, _: &str) -> io::Result<UnixStream> {
         nothing()
@@ -176,11 +182,11 @@ impl Scene {
         let client = reactor.add_session(link(near), client).unwrap();
         let server = reactor.add_session(link(far), server).unwrap();
         let (postbox, mail) = Postbox::new(reactor.waker());
-        let errands = Errands::new(2).unwrap();
-        let mut sessions = Sessions::new(Arc::new(Bare), errands, postbox.clone());
-        sessions.launcher = launcher();
+        let shared = Shared::bare(Arc::new(Bare));
+        let mut worker = Worker::new(Arc::new(shared), postbox, mail, Arc::default());
+        worker.sessions.launcher = launcher();
         let both = Both {
-            worker: Worker::new(postbox, mail, sessions),
+            worker,
             client,
             server,
             manners: [Manners::default(), Manners::default()],

@@ -118,6 +118,21 @@ fn markers_the_peer_sends_back_are_not_negotiated() {
 }
 
 #[test]
+fn a_server_never_compresses_whatever_the_client_prefers() {
+    let after = |compression| {
+        let compression = NameList::new(compression);
+        let mut offer = kexinit("curve25519-sha256", "ssh-ed25519", false);
+        offer.compression_algorithms_client_to_server = compression;
+        offer.compression_algorithms_server_to_client = compression;
+        server_after(&[&encoded(&offer)]).error()
+    };
+    assert_eq!(after("zlib@openssh.com,zlib,none"), None);
+    let offer = "zlib@openssh.com,zlib".into();
+    let refused = Error::from(Incompatible::NoMatch { list: List::Compression, offer });
+    assert_eq!(after("zlib@openssh.com,zlib"), Some(refused));
+}
+
+#[test]
 fn strict_key_exchange_needs_both() {
     for (ours, theirs) in [(true, false), (false, true), (false, false)] {
         let client = Config { strict_kex: ours, ..client() };

@@ -20,6 +20,7 @@ fn both_sides_learn_the_same() {
     assert_eq!(client.seen[..2], [Seen::HostKey(host_key.clone()), Seen::KexDone { first: true }]);
     assert_eq!(server.seen[0], Seen::KexDone { first: true });
     assert_eq!(client.transport.host_key(), host_key);
+    assert_eq!(server.transport.host_key(), host_key);
     assert_eq!(client.transport.session_id(), server.transport.session_id());
     assert_eq!(client.transport.session_id().unwrap().len(), 32);
     assert_eq!(client.transport.negotiated(), server.transport.negotiated());
@@ -170,7 +171,10 @@ fn extensions_are_exchanged_right_behind_the_first_keys() {
     let names = |pairs: &[(alloc::string::String, Vec<u8>)]| {
         pairs.iter().map(|(name, _)| name.to_string()).collect::<Vec<_>>()
     };
-    assert_eq!(names(to_client), ["server-sig-algs", "ping@openssh.com"]);
+    assert_eq!(
+        names(to_client),
+        ["server-sig-algs", "publickey-hostbound@openssh.com", "ping@openssh.com"]
+    );
     assert!(to_client[0].1.starts_with(b"ssh-ed25519,"));
     let Seen::ExtInfo(to_server) = &pair.server.seen[1] else { panic!("{:?}", pair.server.seen) };
     assert_eq!(names(to_server), ["ext-info-in-auth@openssh.com", "ping@openssh.com"]);

@@ -1,13 +1,13 @@
-//! The background (`-f`): a second process carries the tunnel, the first returns when it stands.
-//! Touches: a child of this same program, a socket to it, its session and standard streams.   Never: the tunnel.
-//! Invariants: the first process ends with 0 only after the second said that the forwards stand; a signal for the first is one for both.
+//! The background (`ssh -f`, `sshd` without `-D`): a second process does the work, the first returns when it stands.
+//! Touches: a child of this same program, a socket to it, its session and standard streams.   Never: the work.
+//! Invariants: the first process ends with 0 only after the second said that it stands; a signal for the first is one for both.
 //! Errors: those of starting a process.   Allocates: the argument list.
 //! Proved by: `tests` below, interop `background.rs`.
 //!
 //! A process with threads cannot safely be forked, so the program is started once more instead, with the same
 //! arguments and a socket to report on. It asks its questions on the terminal, then detaches.
 
-use crate::signals::Signals;
+use crate::signals::{ENDING, Signals};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, kill_process, setsid};
 use std::env;
@@ -19,14 +19,17 @@ use std::process::{Child, Command, ExitCode, id};
 
 /// Tells the second process that it is one, by the first one's number: one left over in an environment means nobody.
 /// Its stdin is the socket: a descriptor every process has.
-pub(crate) const MARK: &str = "ADIT_BACKGROUND";
+pub const MARK: &str = "ADIT_BACKGROUND";
 
-/// What the second process writes when the forwards stand.
+/// What the second process writes when it stands.
 const READY: u8 = b'+';
+
+/// The exit code where the second process left none: ssh's for its own errors.
+const FAILURE: u8 = 255;
 
 /// The socket on which a process in the background reports.
 #[derive(Debug)]
-pub(crate) struct Background {
+pub struct Background {
     report: File,
 }
 
@@ -34,7 +37,7 @@ pub(crate) struct Background {
 ///
 /// # Errors
 /// When standard input cannot be put away.
-pub(crate) fn take_over() -> io::Result<Option<Background>> {
+pub fn take_over() -> io::Result<Option<Background>> {
     let parent = rustix::process::getppid().map(|parent| parent.as_raw_nonzero().to_string());
     if parent.is_none() || env::var(MARK).ok() != parent {
         return Ok(None);
@@ -44,11 +47,14 @@ pub(crate) fn take_over() -> io::Result<Option<Background>> {
     Ok(Some(Background { report: report.into() }))
 }
 
-/// Starts the second process and waits until its forwards stand or it has failed.
-pub(crate) fn send_off() -> io::Result<ExitCode> {
+/// Starts the second process and waits until what it is for stands, or it has failed; the exit code is its own then.
+///
+/// # Errors
+/// Those of starting a process.
+pub fn send_off() -> io::Result<ExitCode> {
     let arguments = env::args_os().skip(1);
     let (reader, mut child) = start(Command::new(env::current_exe()?).args(arguments))?;
-    wait(reader, &mut child, &Signals::watch()?)
+    wait(reader, &mut child, &Signals::watch(&ENDING)?)
 }
 
 fn start(command: &mut Command) -> io::Result<(UnixStream, Child)> {
@@ -86,7 +92,7 @@ fn wait(mut reader: UnixStream, child: &mut Child, signals: &Signals) -> io::Res
 
 fn failed(child: &mut Child) -> io::Result<ExitCode> {
     let code = child.wait()?.code().and_then(|code| u8::try_from(code).ok());
-    Ok(ExitCode::from(code.unwrap_or(crate::tunnel::FAILURE)))
+    Ok(ExitCode::from(code.unwrap_or(FAILURE)))
 }
 
 fn null() -> io::Result<File> {
@@ -94,13 +100,13 @@ fn null() -> io::Result<File> {
 }
 
 impl Background {
-    /// Leaves the terminal and tells the first process that the forwards stand.
+    /// Leaves the terminal and tells the first process that it stands.
     ///
     /// stderr goes as well, unless it was asked to show what happens: `keep_stderr`.
     ///
     /// # Errors
     /// Those of the system; when the first process is gone there is nobody to work for.
-    pub(crate) fn detach(mut self, keep_stderr: bool) -> io::Result<()> {
+    pub fn detach(mut self, keep_stderr: bool) -> io::Result<()> {
         // Fails for a process that leads its group, which is then detached already.
         let _ = setsid();
         let null = null()?;
@@ -121,7 +127,7 @@ mod tests {
     /// What the first process makes of a second one that is this shell script.
     fn outcome(script: &str, signal: Option<Signal>) -> ExitCode {
         let (reader, mut child) = start(Command::new("/bin/sh").args(["-c", script])).unwrap();
-        let signals = Signals::scripted(signal);
+        let signals = Signals::scripted(&ENDING, signal);
         wait(reader, &mut child, &signals).unwrap()
     }
 
