@@ -66,8 +66,12 @@ pub fn gateway() -> Setup {
     with_role("gateway")
 }
 
+/// bash reads its user's start-up files for a remote command too, unless it takes itself for a shell within a shell.
+const NO_BASHRC: &str = "SetEnv SHLVL=9";
+
 fn with_role(role: &str) -> Setup {
     let setup = Setup::default().program(program()).default_line("LogLevel VERBOSE");
+    let setup = setup.default_line(NO_BASHRC);
     let setup = if role == "gateway" { setup } else { with_subsystem(setup) };
     if is_aditd() { setup.default_line(format!("Role {role}")) } else { setup }
 }
