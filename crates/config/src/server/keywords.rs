@@ -167,6 +167,8 @@ keyword_table! {
         ChrootDirectory [] name chroot_directory: String;
         /// Runs instead of whatever is asked for.
         ForceCommand [] line force_command: String;
+        /// Socket of an agent that has the host keys; `SSH_AUTH_SOCK` for the one of the environment.
+        HostKeyAgent @global [] name host_key_agent: String;
         /// A file with the number of the process.
         PidFile @global [] file pid_file: String;
         /// What to do about a port an older connection still holds; unset: takeover for gateways, else refuse. Ours.
@@ -244,7 +246,6 @@ keyword_table! {
         X11Forwarding [] switch ["no"] "X11 is not forwarded";
     }
     refused {
-        HostKeyAgent @global [] name ["none"] "host keys cannot be in an agent yet";
         RDomain [] name ["none"] "routing domains are not supported";
     }
     files_only {

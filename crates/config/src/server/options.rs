@@ -34,6 +34,7 @@ impl ServerOptions {
             &mut self.banner,
             &mut self.chroot_directory,
             &mut self.force_command,
+            &mut self.host_key_agent,
             &mut self.pid_file,
             &mut self.trusted_user_ca_keys,
             &mut self.users_file,

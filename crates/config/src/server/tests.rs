@@ -186,6 +186,7 @@ effects! {
     PidFile: "PidFile /run/aditd.pid" => pid_file == Some("/run/aditd.pid".into());
     StaleListener: "StaleListener takeover" => stale_listener == Some(StaleListener::Takeover);
     TrustedUserCAKeys: "TrustedUserCAKeys ~/ca" => trusted_user_ca_keys == Some("/home/ada/ca".into());
+    HostKeyAgent: "HostKeyAgent /run/agent" => host_key_agent == Some("/run/agent".into());
     UsersFile: "UsersFile users" => users_file == Some("/etc/ssh/users".into());
     VersionAddendum: "VersionAddendum two words # not this" => version_addendum == Some("two words".into());
     HostCertificate: "HostCertificate /c1\nHostCertificate c2" => host_certificates == strings(["/c1", "/etc/ssh/c2"]);
@@ -406,7 +407,7 @@ fn every_keyword_is_tested() {
     let effects = EFFECTS.iter().map(|row| row.0);
     let comments = COMMENTS.iter().map(|row| row.0);
     // Refusals and the structure of files have tests of their own.
-    let others = [Keyword::RDomain, Keyword::HostKeyAgent, Keyword::Include, Keyword::Match];
+    let others = [Keyword::RDomain, Keyword::Include, Keyword::Match];
     let tested: BTreeSet<Keyword> = effects.chain(comments).chain(others).collect();
     let missing: Vec<_> = KEYWORDS.iter().filter(|row| !tested.contains(&row.keyword)).collect();
     assert!(missing.is_empty(), "without a test: {missing:?}");
@@ -518,8 +519,6 @@ fn what_is_missing_may_be_turned_off_without_a_word() {
 
 #[test]
 fn what_would_change_security_is_refused_with_the_reason() {
-    let agent = "c line 1: HostKeyAgent \"/a\": host keys cannot be in an agent yet";
-    assert_eq!(error("HostKeyAgent /a"), agent);
     let words = "routing domains are not supported";
     assert_eq!(error("RDomain x"), format!("c line 1: RDomain \"x\": {words}"));
     assert_eq!(error("Match RDomain x"), format!("c line 1: Bad Match condition: {words}"));
