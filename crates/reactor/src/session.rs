@@ -69,6 +69,9 @@ pub(crate) struct Session {
     pub(crate) lingers: bool,
 }
 
+/// Of an incomplete packet, what may be moved for each read. No data packet of ours or OpenSSH's is as long.
+const LONGEST_MOVED: usize = 64 * 1024;
+
 /// Channel numbers are handed out from 0 and used again, so a table by number stays dense.
 const fn index_of(channel: Channel) -> usize {
     channel.number().0 as usize
@@ -135,8 +138,11 @@ impl Session {
     }
 
     /// Reads once into a buffer of the thread's; false when there was nothing.
+    ///
+    /// A packet longer than any of ours gets storage of its own: one that trickles in would be moved into the thread's
+    /// and out again for every byte.
     pub(crate) fn read(&mut self, pool: &mut Pool) -> io::Result<Option<usize>> {
-        if !self.rx.is_lent() {
+        if !self.rx.is_lent() && self.rx.len() <= LONGEST_MOVED {
             self.rx.lend(pool.take());
         }
         let spare = self.rx.spare_mut();
