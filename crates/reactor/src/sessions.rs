@@ -62,6 +62,13 @@ impl Reactor {
         self.sessions.get_mut(session).map(|session| &mut session.engine)
     }
 
+    /// Marks what a session sends from now on with a type of service (`IPQoS`).
+    pub fn set_type_of_service(&self, session: Key, type_of_service: u8) {
+        if let Some(session) = self.sessions.get(session) {
+            session.link.set_type_of_service(type_of_service);
+        }
+    }
+
     /// Trusts the host key a session was shown, or does not.
     pub fn judge_host_key(&mut self, key: Key, trusted: bool) {
         if let Some(session) = self.sessions.get_mut(key) {

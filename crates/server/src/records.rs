@@ -17,7 +17,8 @@ use adit_crypto::PublicKey;
 use adit_engine::{Counters, Error};
 use adit_forward::served::{self, Notice, Route};
 use adit_forward::{Originator, Target};
-use adit_keys::fingerprint::type_name;
+use adit_config::types;
+use adit_keys::fingerprint::{FingerprintHash, type_name};
 use adit_keys::public::key_type;
 use adit_reactor::{Closed, Key, Millis, Reactor};
 use adit_transport::Error as TransportError;
@@ -25,6 +26,14 @@ use adit_transport::Error as TransportError;
 impl Connection {
     pub(crate) fn peer(&self) -> Peer {
         Peer { connection: self.number, remote: self.ends.remote, local: self.ends.local }
+    }
+
+    /// FingerprintHash
+    fn hash(&self) -> FingerprintHash {
+        match self.settings.global.fingerprint_hash {
+            types::FingerprintHash::Sha256 => FingerprintHash::Sha256,
+            types::FingerprintHash::Md5 => FingerprintHash::Md5,
+        }
     }
 
     fn logged_user(&self) -> User<'_> {
@@ -155,11 +164,11 @@ struct ShownCertificate {
 }
 
 impl ShownKey {
-    pub(crate) fn of(blob: &[u8]) -> Self {
+    pub(crate) fn of(blob: &[u8], hash: FingerprintHash) -> Self {
         let plain = |key: &PublicKey| {
             let blob = key.encode();
             let kind = key_type(&blob).map_or("unknown", type_name);
-            (kind.to_owned(), adit_crypto::fingerprint(&blob))
+            (kind.to_owned(), hash.of(&blob))
         };
         match PublicKey::decode(blob) {
             Ok(PublicKey::Certified(certificate)) => {
@@ -176,7 +185,7 @@ impl ShownKey {
             }
             Err(_) => Self {
                 kind: "unknown".into(),
-                fingerprint: adit_crypto::fingerprint(blob),
+                fingerprint: hash.of(blob),
                 certificate: None,
             },
         }
@@ -217,7 +226,7 @@ impl Worker {
     pub(crate) fn log_failed(&self, key: Key, method: Option<Method>, reason: Option<&str>) {
         let Some(connection) = self.connections.get(&key) else { return };
         let Phase::Login(login) = &connection.phase else { return };
-        let shown = login.attempt.as_deref().map(ShownKey::of);
+        let shown = login.attempt.as_deref().map(|blob| ShownKey::of(blob, connection.hash()));
         connection.log.event(&Event::LoginFailed {
             peer: connection.peer(),
             user: login.user(),
@@ -234,7 +243,7 @@ impl Worker {
     pub(crate) fn log_accepted(&self, key: Key, proven: &Proven, partial: bool) {
         let Some(connection) = self.connections.get(&key) else { return };
         let Phase::Login(login) = &connection.phase else { return };
-        let shown = proven.public_key.as_deref().map(ShownKey::of);
+        let shown = proven.public_key.as_deref().map(|blob| ShownKey::of(blob, connection.hash()));
         let (peer, user, method) = (connection.peer(), login.user(), proven.method.name());
         let key = shown.as_ref().map(ShownKey::shown);
         connection.log.event(&match partial {

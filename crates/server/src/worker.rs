@@ -10,7 +10,7 @@ use crate::limits::Ticket;
 use crate::session::{SessionRules, Sessions};
 use crate::shared::Shared;
 use adit_crypto::SystemRandom;
-use adit_engine::{Channel, Counters, Engine, Open, open_failure};
+use adit_engine::{Channel, Counters, Engine, Open, Request, open_failure};
 use adit_forward::{Served, ServedOptions};
 use adit_reactor::{Closed, Event, Handler, Key, Millis, Reactor, Socket};
 use std::collections::HashMap;
@@ -173,6 +173,7 @@ impl Worker {
 impl Handler for Worker {
     fn event(&mut self, reactor: &mut Reactor, event: Event) {
         let about = session_of(&event);
+        self.mind_terminal(reactor, &event);
         let Some(event) = self.forwards.event(reactor, event) else {
             return self.served(reactor, about);
         };
@@ -200,6 +201,20 @@ const fn session_of(event: &Event) -> Option<Key> {
 }
 
 impl Worker {
+    /// A connection with a terminal is waited for by somebody: IPQoS has a mark of its own for it.
+    fn mind_terminal(&self, reactor: &Reactor, event: &Event) {
+        let Event::Ssh { session, event: adit_engine::Event::ChannelRequest { request, .. } } = event
+        else {
+            return;
+        };
+        let member = self.connections.get(session).and_then(Connection::member);
+        if let (Request::Pty { .. }, Some(member)) = (&**request, member) {
+            if let Some(mark) = member.options.ip_qos.interactive {
+                reactor.set_type_of_service(*session, mark);
+            }
+        }
+    }
+
     /// Forwards or sessions have taken an event: what they need is done, what they did is logged.
     fn served(&mut self, reactor: &mut Reactor, about: Option<Key>) {
         self.serve_forwards(reactor);
@@ -246,6 +261,9 @@ impl Worker {
             engine.set_keepalive(crate::rules::keepalive(&permissions.options));
             let blobs: Vec<&[u8]> = blobs.iter().map(Vec::as_slice).collect();
             engine.announce_host_keys(&blobs);
+        }
+        if let Some(mark) = permissions.options.ip_qos.bulk {
+            reactor.set_type_of_service(key, mark);
         }
         self.forwards.add(key, permissions.clone());
         self.watch_unused(reactor, key);
