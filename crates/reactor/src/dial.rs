@@ -11,7 +11,7 @@ use crate::token::{Key, Kind};
 use crate::{Event, Handler, Reactor, Timer};
 use mio::Interest;
 use mio::net::TcpStream;
-use socket2::{Domain, Protocol, SockRef, Socket as RawSocket, Type};
+use socket2::{Domain, Protocol, Socket as RawSocket, Type};
 use std::collections::VecDeque;
 use std::io;
 use std::net::{IpAddr, SocketAddr};

@@ -13,11 +13,11 @@ use crate::session::{self, SessionEnd};
 use crate::worker::Worker;
 use adit_auth::server::Proven;
 use adit_auth::{Method, Violation};
+use adit_config::types;
 use adit_crypto::PublicKey;
 use adit_engine::{Counters, Error};
 use adit_forward::served::{self, Notice, Route};
 use adit_forward::{Originator, Target};
-use adit_config::types;
 use adit_keys::fingerprint::{FingerprintHash, type_name};
 use adit_keys::public::key_type;
 use adit_reactor::{Closed, Key, Millis, Reactor};
@@ -183,11 +183,9 @@ impl ShownKey {
                 let (kind, fingerprint) = plain(&key);
                 Self { kind, fingerprint, certificate: None }
             }
-            Err(_) => Self {
-                kind: "unknown".into(),
-                fingerprint: hash.of(blob),
-                certificate: None,
-            },
+            Err(_) => {
+                Self { kind: "unknown".into(), fingerprint: hash.of(blob), certificate: None }
+            }
         }
     }
 

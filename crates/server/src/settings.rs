@@ -6,6 +6,7 @@
 
 use crate::connection::Ends;
 use crate::host::keys::HostKeyRing;
+use crate::session::task::in_full;
 use adit_config::by_name;
 use adit_config::server::{MatchContext, ServerConfig, ServerOptions};
 use adit_crypto::{CipherAlgorithm, KexAlgorithm, KeyAlgorithm, MacAlgorithm};
@@ -29,7 +30,9 @@ impl Settings {
     /// # Errors
     /// The last complaint, when no host key is left.
     pub(crate) fn new(config: ServerConfig) -> (Result<Self, String>, Vec<String>) {
-        let (ring, complaints) = host_keys(&config.global_options());
+        let options = config.global_options();
+        let (ring, mut complaints) = host_keys(&options);
+        complaints.extend(missing_programs(&options));
         if ring.is_empty() {
             return (Err("aditd: no hostkeys available -- exiting.".into()), complaints);
         }
@@ -86,6 +89,13 @@ fn name_of(address: IpAddr) -> Option<String> {
     }
     let mut back = (name.as_str(), 0).to_socket_addrs().ok()?;
     back.any(|found| found.ip().to_canonical() == address).then_some(name)
+}
+
+/// Commands that cannot be run as configured: said now rather than at somebody's login.
+fn missing_programs(options: &ServerOptions) -> impl Iterator<Item = String> + '_ {
+    let subsystems = options.subsystems.iter().map(|subsystem| &subsystem.command);
+    let commands = subsystems.chain(&options.force_command);
+    commands.filter_map(|command| in_full(command).err())
 }
 
 /// The host keys; of those nobody named, one that is not there is no matter.

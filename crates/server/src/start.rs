@@ -22,8 +22,8 @@ use crate::settings::Settings;
 use crate::shared::Shared;
 use crate::worker::Worker;
 use crate::{args, init, rules};
-use adit_config::server::{ServerConfig, ServerOptions};
 use adit_config::Note;
+use adit_config::server::{ServerConfig, ServerOptions};
 use adit_config::types::{LogFormat, LogLevel, Role};
 use adit_forward::os_words;
 use adit_reactor::background::{self, Background};
@@ -130,7 +130,10 @@ impl Source {
         match settings {
             Ok(settings) => {
                 let complaint = |text| Note { level: LogLevel::Error, text };
-                Ok((settings, notes.into_iter().chain(complaints.into_iter().map(complaint)).collect()))
+                Ok((
+                    settings,
+                    notes.into_iter().chain(complaints.into_iter().map(complaint)).collect(),
+                ))
             }
             Err(last) => Err([complaints, vec![last]].concat()),
         }

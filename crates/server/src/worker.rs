@@ -203,7 +203,8 @@ const fn session_of(event: &Event) -> Option<Key> {
 impl Worker {
     /// A connection with a terminal is waited for by somebody: IPQoS has a mark of its own for it.
     fn mind_terminal(&self, reactor: &Reactor, event: &Event) {
-        let Event::Ssh { session, event: adit_engine::Event::ChannelRequest { request, .. } } = event
+        let Event::Ssh { session, event: adit_engine::Event::ChannelRequest { request, .. } } =
+            event
         else {
             return;
         };
