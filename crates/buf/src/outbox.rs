@@ -71,6 +71,14 @@ impl Outbox {
         }
     }
 
+    /// Gives back the memory kept for the next message, if none waits.
+    pub fn rest(&mut self) {
+        if self.is_empty() {
+            // What it holds was wiped as the messages left.
+            *self = Self::new();
+        }
+    }
+
     /// Whether nothing waits.
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty()
@@ -141,6 +149,19 @@ mod tests {
         assert_eq!(outbox.len_bytes(), 100_004);
         outbox.pop();
         assert!(outbox.bytes.capacity() <= KEPT_WHEN_EMPTY);
+    }
+
+    #[test]
+    fn an_outbox_at_rest_keeps_nothing_and_goes_on() {
+        let mut outbox = Outbox::new();
+        outbox.push(|out| out.extend(b"one"));
+        outbox.rest();
+        assert_eq!(outbox.front(), Some(&b"one"[..]));
+        outbox.pop();
+        outbox.rest();
+        assert_eq!(outbox.bytes.capacity(), 0);
+        outbox.push(|out| out.extend(b"two"));
+        assert_eq!(outbox.front(), Some(&b"two"[..]));
     }
 
     #[test]

@@ -70,8 +70,13 @@ impl RxBuf {
     }
 
     /// Gives the thread's storage back, keeping an incomplete tail in a box of its size. Ends all spans.
+    ///
+    /// Storage of its own that has become empty is freed.
     pub fn reclaim(&mut self) -> Option<Box<[u8]>> {
         if !self.lent {
+            if self.is_empty() {
+                *self = Self::new();
+            }
             return None;
         }
         let tail: Box<[u8]> = self.unread().into();
@@ -216,6 +221,17 @@ mod tests {
         assert_eq!(rx.position(), 0);
         assert_eq!(rx.len(), 10 + LITTLE_ROOM);
         assert!(rx.is_lent());
+    }
+
+    #[test]
+    fn storage_of_its_own_goes_when_it_is_empty() {
+        let mut rx = RxBuf::new();
+        rx.extend(b"one");
+        assert_eq!(rx.reclaim(), None);
+        assert_eq!(rx.unread(), b"one");
+        rx.consume(3);
+        assert_eq!(rx.reclaim(), None);
+        assert_eq!(rx.storage.len(), 0);
     }
 
     #[test]

@@ -179,6 +179,16 @@ impl TxRing {
         self.pending = end;
     }
 
+    /// Gives back the memory kept for the next bytes, if none wait and nothing is lent.
+    pub fn rest(&mut self) {
+        if self.is_empty() && self.spare.is_empty() {
+            self.retire_unused();
+            if self.chunks.is_empty() && self.spare.is_empty() {
+                *self = Self::new();
+            }
+        }
+    }
+
     /// Bytes of storage held, lent or not.
     pub fn capacity(&self) -> usize {
         self.chunks
@@ -192,6 +202,19 @@ impl TxRing {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_ring_at_rest_keeps_nothing_and_loses_nothing() {
+        let mut tx = TxRing::new();
+        tx.push(b"pending");
+        tx.rest();
+        assert_eq!(drained(&mut tx), b"pending");
+        tx.rest();
+        assert_eq!((tx.chunks.capacity(), tx.spare.capacity()), (0, 0));
+        tx.lend(vec![0; 64].into());
+        tx.rest();
+        assert!(tx.reclaim().is_some(), "what is lent is not thrown away");
+    }
 
     fn drained(tx: &mut TxRing) -> Vec<u8> {
         let bytes: Vec<u8> = tx.pending().flatten().copied().collect();

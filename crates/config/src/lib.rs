@@ -1,8 +1,9 @@
-//! ssh_config's keywords, their values and what is in force when nothing is said. ssh_config(5).
-//! Touches: strings.   Never: files, sockets, the terminal; the environment only through [`tokens::Surroundings`].
-//! Invariants: one table says what every keyword means here; nothing is read and then ignored without a word.
-//! Errors: [`ConfigError`], in ssh's words.   Allocates: the values.
-//! Proved by: `tests` in each module.
+//! The keywords of ssh_config and sshd_config, their values and what is in force. ssh_config(5), sshd_config(5).
+//! Touches: strings; files of a server's configuration, through [`server::Files`].   Never: sockets, the terminal; the
+//! environment only through [`tokens::Surroundings`].
+//! Invariants: one table each says what every keyword means here; nothing is read and then ignored without a word.
+//! Errors: [`ConfigError`], in the words of ssh and sshd.   Allocates: the values.
+//! Proved by: `tests` in each module, fuzz `config_line`, `sshd_config`.
 //!
 //! ```
 //! use adit_config::{AlgorithmSet, Algorithms, Partial, Source};

@@ -157,6 +157,13 @@ impl Connection {
         self.budget.set_purse(purse);
     }
 
+    /// Nothing is going on: gives back the memory kept for the next messages.
+    pub fn rest(&mut self) {
+        self.out.outbox.rest();
+        self.pending.rest();
+        self.unanswered.rest();
+    }
+
     /// Channels asked for, offered or live.
     pub const fn channels(&self) -> u32 {
         self.table.len()

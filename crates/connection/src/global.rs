@@ -104,6 +104,11 @@ impl Pending {
         Self { queue: VecDeque::new(), next: 0 }
     }
 
+    /// Keeps no more memory than it needs.
+    pub(crate) fn rest(&mut self) {
+        self.queue.shrink_to_fit();
+    }
+
     fn add(&mut self, expect: Expect) -> Result<RequestId, RequestError> {
         if self.queue.len() >= MOST_WAITING {
             return Err(RequestError::TooManyPending);
@@ -134,6 +139,11 @@ pub(crate) struct Unanswered {
 impl Unanswered {
     pub(crate) const fn new() -> Self {
         Self { queue: VecDeque::new(), front: 0 }
+    }
+
+    /// Keeps no more memory than it needs.
+    pub(crate) fn rest(&mut self) {
+        self.queue.shrink_to_fit();
     }
 
     fn enter(&mut self, want_reply: bool) -> Result<ReplyToken, Violation> {

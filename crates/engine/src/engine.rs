@@ -239,6 +239,13 @@ impl Engine {
         Ok(Batch { slots, connection: &mut self.connection, channel })
     }
 
+    /// Nothing is going on: gives back the memory kept for the next messages. It comes again as it is wanted.
+    pub fn rest(&mut self) {
+        self.transport.rest();
+        self.connection.rest();
+        self.silence.rest();
+    }
+
     /// Ends the connection; write what `tx` holds, then close.
     pub fn disconnect(&mut self, description: &str, tx: &mut TxRing) {
         self.pump(tx);

@@ -78,6 +78,11 @@ impl Silence {
         at.map(|at| self.unanswered.remove(at)).is_some()
     }
 
+    /// Nothing is going on: keeps no more memory than it needs.
+    pub(crate) fn rest(&mut self) {
+        self.unanswered.shrink_to_fit();
+    }
+
     pub(crate) fn deadline(&self) -> Option<u64> {
         self.limits.map(|_| self.next_at)
     }

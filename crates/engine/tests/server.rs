@@ -145,6 +145,23 @@ fn a_login_bound_to_another_host_key_is_refused() {
 }
 
 #[test]
+fn engines_that_come_to_rest_go_on_as_before() {
+    let mut pair = Pair::established();
+    let (ours, theirs) = pair.channel();
+    for round in 1..=3 {
+        for end in [&mut pair.client, &mut pair.server] {
+            end.engine.rest();
+            end.tx.rest();
+        }
+        pair.client.send(ours, b"after a rest");
+        pair.client.engine.keepalive().unwrap();
+        pair.client.settle();
+        pair.run();
+        assert_eq!(pair.server.flow(theirs).received.len(), 12 * round);
+    }
+}
+
+#[test]
 fn pings_are_answered_before_and_after_the_login() {
     let mut script = Script::connected(script::server());
     script.sends(&Ping { data: b"early" });

@@ -4,14 +4,14 @@
 //! Errors: the last address's error, as ssh reports it.   Allocates: per dial.
 //! Proved by: `tests` below and the loop's.
 
-use crate::socket::Socket;
+use crate::socket::{Socket, set_type_of_service};
 use crate::stream::Inbound;
 use crate::timer::Millis;
 use crate::token::{Key, Kind};
 use crate::{Event, Handler, Reactor, Timer};
 use mio::Interest;
 use mio::net::TcpStream;
-use socket2::{Domain, Protocol, SockRef, Socket as RawSocket, Type};
+use socket2::{Domain, Protocol, Socket as RawSocket, Type};
 use std::collections::VecDeque;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -106,14 +106,6 @@ pub(crate) fn connect(address: SocketAddr, options: &DialOptions) -> io::Result<
     Ok(TcpStream::from_std(socket.into()))
 }
 
-/// Marks packets of a connected socket; a kernel that will not is no reason to give up.
-pub(crate) fn set_type_of_service(stream: &TcpStream, options: &DialOptions) {
-    if let (Some(tos), Ok(address)) = (options.type_of_service, stream.peer_addr()) {
-        let socket = SockRef::from(stream);
-        let _ = if address.is_ipv4() { socket.set_tos_v4(tos) } else { socket.set_tclass_v6(tos) };
-    }
-}
-
 /// Connections being made.
 impl Reactor {
     /// Connects to the first address that answers; an [`Event::Dialled`] follows.
@@ -204,7 +196,9 @@ impl Reactor {
         let options =
             self.dials.get(attempt.dial).map(|dial| dial.options.clone()).unwrap_or_default();
         self.hang_up(attempt.dial);
-        set_type_of_service(&attempt.stream, &options);
+        if let Some(mark) = options.type_of_service {
+            set_type_of_service(&attempt.stream, mark);
+        }
         let _ = self.poll.registry().deregister(&mut attempt.stream);
         let result = self
             .add_stream(Socket::Tcp(attempt.stream), Inbound::Held)

@@ -199,6 +199,8 @@ pub struct Reactor {
     to_fill: VecDeque<Key>,
     to_flush: Vec<Key>,
     to_reap: Vec<Key>,
+    /// Sessions that have been written to and not come to rest since.
+    stirred: Vec<Key>,
     /// What the kernel reported of dials and signals.
     decided: Vec<Key>,
     signalled: Vec<usize>,
@@ -238,6 +240,7 @@ impl Reactor {
             to_fill: VecDeque::new(),
             to_flush: Vec::new(),
             to_reap: Vec::new(),
+            stirred: Vec::new(),
             decided: Vec::new(),
             signalled: Vec::new(),
             woken: false,
@@ -353,11 +356,13 @@ impl Reactor {
         }
     }
 
-    /// Nothing has moved for a while: the large buffers go back to the system.
+    /// Where nothing has moved for a while memory is given back: a session's, and the large buffers.
     fn trim(&mut self) {
-        match self.trim_at.take() {
-            Some(at) if at > self.now => self.set_trim(at),
-            _ => self.pool.trim(),
+        let at = self.trim_at.take().filter(|at| *at > self.now);
+        self.rest_sessions(at.is_none());
+        match at {
+            Some(at) => self.set_trim(at),
+            None => self.pool.trim(),
         }
     }
 

@@ -30,6 +30,9 @@ pub trait Link: Send {
 
     /// Says that nothing more will be written.
     fn shutdown(&mut self);
+
+    /// Marks what is sent from now on with a type of service, where the link knows one (`IPQoS`).
+    fn set_type_of_service(&self, _type_of_service: u8) {}
 }
 
 impl Link for Socket {
@@ -47,5 +50,9 @@ impl Link for Socket {
 
     fn shutdown(&mut self) {
         let _ = self.shutdown_write();
+    }
+
+    fn set_type_of_service(&self, type_of_service: u8) {
+        Self::set_type_of_service(self, type_of_service);
     }
 }

@@ -48,6 +48,9 @@ pub(crate) struct Session {
     pub(crate) resume: bool,
     /// On the flush list already.
     pub(crate) dirty: bool,
+    /// Has been written to since it last rested, and since the last look.
+    pub(crate) stirred: bool,
+    pub(crate) moved: bool,
     /// What the peer has made us say and has not taken.
     pub(crate) answers: Answers,
     /// The local ends of its channels, by channel index. Numbers are used again while an end is still written out.
@@ -66,6 +69,9 @@ pub(crate) struct Session {
     pub(crate) lingers: bool,
 }
 
+/// Of an incomplete packet, what may be moved for each read. No data packet of ours or OpenSSH's is as long.
+const LONGEST_MOVED: usize = 64 * 1024;
+
 /// Channel numbers are handed out from 0 and used again, so a table by number stays dense.
 const fn index_of(channel: Channel) -> usize {
     channel.number().0 as usize
@@ -82,6 +88,8 @@ impl Session {
             queued: false,
             resume: false,
             dirty: false,
+            stirred: false,
+            moved: false,
             answers: Answers::default(),
             streams: Vec::new(),
             extended: Vec::new(),
@@ -111,6 +119,17 @@ impl Session {
         self.streams[index] = stream.map(|stream| (channel, stream));
     }
 
+    /// Nothing is going on: gives back the memory kept for the next messages.
+    pub(crate) fn rest(&mut self) {
+        self.stirred = false;
+        self.engine.rest();
+        self.tx.rest();
+        self.streams.shrink_to_fit();
+        self.extended.shrink_to_fit();
+        self.waiting.shrink_to_fit();
+        self.held.shrink_to_fit();
+    }
+
     /// A stream has data that cannot leave now: it is told when the output is empty.
     pub(crate) fn wait(&mut self, key: Key, stream: &mut Stream) {
         if !std::mem::replace(&mut stream.waiting, true) {
@@ -119,8 +138,11 @@ impl Session {
     }
 
     /// Reads once into a buffer of the thread's; false when there was nothing.
+    ///
+    /// A packet longer than any of ours gets storage of its own: one that trickles in would be moved into the thread's
+    /// and out again for every byte.
     pub(crate) fn read(&mut self, pool: &mut Pool) -> io::Result<Option<usize>> {
-        if !self.rx.is_lent() {
+        if !self.rx.is_lent() && self.rx.len() <= LONGEST_MOVED {
             self.rx.lend(pool.take());
         }
         let spare = self.rx.spare_mut();

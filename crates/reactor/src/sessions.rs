@@ -62,6 +62,13 @@ impl Reactor {
         self.sessions.get_mut(session).map(|session| &mut session.engine)
     }
 
+    /// Marks what a session sends from now on with a type of service (`IPQoS`).
+    pub fn set_type_of_service(&self, session: Key, type_of_service: u8) {
+        if let Some(session) = self.sessions.get(session) {
+            session.link.set_type_of_service(type_of_service);
+        }
+    }
+
     /// Trusts the host key a session was shown, or does not.
     pub fn judge_host_key(&mut self, key: Key, trusted: bool) {
         if let Some(session) = self.sessions.get_mut(key) {
@@ -227,6 +234,10 @@ impl Reactor {
         for key in std::mem::take(&mut self.to_flush) {
             let Some(session) = self.sessions.get_mut(key) else { continue };
             session.dirty = false;
+            session.moved = true;
+            if !std::mem::replace(&mut session.stirred, true) {
+                self.stirred.push(key);
+            }
             let held_back = session.answers.are_too_many();
             if let Err(error) = session.flush(&mut self.pool) {
                 session.closed.get_or_insert(Closed::Link(error));
@@ -251,6 +262,18 @@ impl Reactor {
                 self.queue_read(key);
             }
             self.end_if_closed(key, handler);
+        }
+    }
+
+    /// Sessions that have not moved since the last look come to rest; all do when nothing has moved at all.
+    pub(crate) fn rest_sessions(&mut self, all: bool) {
+        for key in std::mem::take(&mut self.stirred) {
+            let Some(session) = self.sessions.get_mut(key) else { continue };
+            if std::mem::take(&mut session.moved) && !all {
+                self.stirred.push(key);
+            } else {
+                session.rest();
+            }
         }
     }
 

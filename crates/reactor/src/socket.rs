@@ -88,6 +88,17 @@ pub enum Socket {
     Awaited,
 }
 
+/// Only a wish: a system that does not know it sends as usual.
+pub(crate) fn set_type_of_service(stream: &TcpStream, type_of_service: u32) {
+    let socket = socket2::SockRef::from(stream);
+    let Ok(address) = stream.peer_addr() else { return };
+    // IPv4 in an IPv6 socket goes by the mark of IPv4.
+    let _ = match address.ip().to_canonical().is_ipv4() {
+        true => socket.set_tos_v4(type_of_service),
+        false => socket.set_tclass_v6(type_of_service),
+    };
+}
+
 impl Socket {
     /// Takes a connected TCP socket of the standard library's, such as one that another thread accepted.
     ///
@@ -186,6 +197,13 @@ impl Socket {
     /// Those of the system.
     pub fn say(&mut self, words: &[u8]) -> io::Result<()> {
         self.writev(&[IoSlice::new(words)]).map(drop)
+    }
+
+    /// Marks what is sent with a type of service, for TCP (`IPQoS`).
+    pub fn set_type_of_service(&self, type_of_service: u8) {
+        if let Self::Tcp(stream) = self {
+            set_type_of_service(stream, type_of_service.into());
+        }
     }
 
     /// Has the kernel find out whether the other end is still there, for TCP (`TCPKeepAlive`).

@@ -44,6 +44,7 @@ struct Shell {
     closed_by_client: usize,
     sessions_closed: Vec<(Key, usize)>,
     stray: Vec<u8>,
+    timers: Vec<u64>,
     /// Told by the client's.
     opened: Vec<Channel>,
     heard: Vec<u8>,
@@ -71,6 +72,7 @@ impl Shell {
             closed_by_client: 0,
             sessions_closed: Vec::new(),
             stray: Vec::new(),
+            timers: Vec::new(),
             opened: Vec::new(),
             heard: Vec::new(),
             heard_on_stderr: Vec::new(),
@@ -173,6 +175,7 @@ impl Handler for Shell {
                     }
                 }
             }
+            Some(Event::Timer(id)) => self.timers.push(id),
             Some(Event::StreamGone { stream, .. }) => self.gone.push(stream),
             Some(Event::Closed { session, .. }) => {
                 self.sessions_closed.push((session, reactor.stream_count()));
@@ -292,6 +295,32 @@ fn a_close_by_the_peer_is_the_owners_to_answer_while_ends_are_alive() {
     assert_eq!(shell.channels(&mut reactor), 0);
     assert_eq!(command.stdin.read(&mut [0; 8]).unwrap(), 0);
     assert!(command.stdout.write_all(b"too late").is_err());
+}
+
+#[test]
+fn a_stream_tells_when_it_last_carried_anything() {
+    let mut reactor = Reactor::new().unwrap();
+    let mut shell = Shell::new(&mut reactor, WIDE);
+    let (channel, mut command) = shell.command(&mut reactor);
+    let [main, errors] = shell.streams[..] else { panic!("two streams") };
+    let pause = |reactor: &mut Reactor, shell: &mut Shell| {
+        let later = reactor.now() + 3;
+        reactor.set_timer(later, later);
+        run(reactor, shell, |shell| shell.timers.contains(&later));
+        later
+    };
+    let began = reactor.idle_since(main).unwrap();
+    let later = pause(&mut reactor, &mut shell);
+    assert_eq!(reactor.idle_since(main), Some(began), "time alone is no activity");
+
+    reactor.send(shell.ends.client, channel, b"in");
+    beside(&mut reactor, &mut shell, move || {
+        command.stdin.read_exact(&mut [0; 2]).unwrap();
+        command
+    });
+    let written = reactor.idle_since(main).unwrap();
+    assert!(written >= later);
+    assert!(reactor.idle_since(errors).unwrap() < later);
 }
 
 #[test]

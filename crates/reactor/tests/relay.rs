@@ -3,7 +3,7 @@
 mod both;
 
 use adit_engine::{Channel, Event as Ssh, Open};
-use adit_reactor::{Closed, Event, Handler, Reactor, Socket};
+use adit_reactor::{Closed, Event, Handler, Key, Reactor, Socket};
 use both::{Ends, beside, pattern, run};
 use std::io::{ErrorKind, Read, Write};
 use std::net::Shutdown;
@@ -19,13 +19,22 @@ struct Both {
     opened: Vec<Channel>,
     closed: Vec<String>,
     gone: usize,
+    drained: Vec<Key>,
+    ended: Vec<Key>,
 }
 
 impl Both {
     fn new(reactor: &mut Reactor) -> Self {
         let ends = Ends::new(reactor);
-        let mut both =
-            Self { ends, targets: Vec::new(), opened: Vec::new(), closed: Vec::new(), gone: 0 };
+        let mut both = Self {
+            ends,
+            targets: Vec::new(),
+            opened: Vec::new(),
+            closed: Vec::new(),
+            gone: 0,
+            drained: Vec::new(),
+            ended: Vec::new(),
+        };
         run(reactor, &mut both, |both| both.ends.established == 2);
         both
     }
@@ -61,6 +70,8 @@ impl Handler for Both {
             }
             Some(Event::Closed { closed, .. }) => self.closed.push(format!("{closed:?}")),
             Some(Event::StreamGone { .. }) => self.gone += 1,
+            Some(Event::Drained { stream }) => self.drained.push(stream),
+            Some(Event::InputEnded { stream }) => self.ended.push(stream),
             _ => {}
         }
     }
@@ -172,4 +183,61 @@ fn a_session_that_is_ended_tells_both_sides_and_ends_its_streams() {
     assert!(
         matches!(&end, Ok(0)) || end.is_err_and(|error| error.kind() == ErrorKind::ConnectionReset)
     );
+}
+
+/// The local end of a channel whose other end a program holds, attached and not whole.
+fn attached(reactor: &mut Reactor, both: &mut Both, socket: Socket) -> (Key, UnixStream) {
+    let (far, theirs) = UnixStream::pair().unwrap();
+    both.targets.push(far);
+    let open = Open::direct_tcpip("db", 5432, "127.0.0.1", 40_000);
+    let channel = reactor.engine(both.ends.client).unwrap().open(&open).unwrap();
+    run(reactor, both, |both| both.opened.contains(&channel));
+    let stream = reactor.add_socket(socket).unwrap();
+    reactor.attach(stream, both.ends.client, channel);
+    (stream, theirs)
+}
+
+#[test]
+fn what_comes_for_a_socket_that_is_not_there_yet_waits_for_it() {
+    let mut reactor = Reactor::new().unwrap();
+    let mut both = Both::new(&mut reactor);
+    let (stream, mut theirs) = attached(&mut reactor, &mut both, Socket::Awaited);
+    let payload = pattern(100_000);
+    let sent = payload.clone();
+    beside(&mut reactor, &mut both, move || {
+        theirs.write_all(&sent).unwrap();
+        theirs.shutdown(Shutdown::Write).unwrap();
+        theirs
+    });
+    let (mut ours, near) = UnixStream::pair().unwrap();
+    reactor.bring(stream, Socket::unix(near).unwrap()).unwrap();
+    let received = beside(&mut reactor, &mut both, move || {
+        let mut received = Vec::new();
+        ours.read_to_end(&mut received).unwrap();
+        received
+    });
+    assert!(received == payload, "{} of {} bytes", received.len(), payload.len());
+}
+
+#[test]
+fn a_stream_says_when_what_was_written_to_it_is_read() {
+    let mut reactor = Reactor::new().unwrap();
+    let mut both = Both::new(&mut reactor);
+    let (mut ours, near) = UnixStream::pair().unwrap();
+    let (stream, mut theirs) = attached(&mut reactor, &mut both, Socket::unix(near).unwrap());
+    ours.write_all(&pattern(100_000)).unwrap();
+    reactor.drain(stream);
+    run(&mut reactor, &mut both, |both| both.drained == [stream]);
+    // All of it is on its way, and the stream goes on.
+    ours.write_all(b"more").unwrap();
+    let received = beside(&mut reactor, &mut both, move || {
+        let mut received = vec![0; 100_004];
+        theirs.read_exact(&mut received).unwrap();
+        received
+    });
+    assert!(received == [pattern(100_000), b"more".to_vec()].concat());
+    reactor.drain(stream);
+    drop(ours);
+    run(&mut reactor, &mut both, |both| both.ended == [stream]);
+    assert_eq!(both.drained.len(), 1);
 }

@@ -12,7 +12,7 @@ use adit_testkit::{FixedRng, Manners};
 use adit_transport::{Config, Incoming, Transport};
 use adit_wire::auth::{Password, UserauthRequest, UserauthSuccess};
 use adit_wire::global_request::GlobalRequest;
-use adit_wire::transport::ServiceRequest;
+use adit_wire::transport::{Ignore, ServiceRequest};
 use adit_wire::{Message, Rest};
 use both::{Ends, run};
 use std::io::{ErrorKind, Read, Write};
@@ -190,6 +190,26 @@ fn a_login_question_may_be_answered_between_turns_and_what_waited_goes_on() {
     while peer.heard(UserauthSuccess::NUMBER) == 0 {
         assert!(peer.reads());
     }
+}
+
+#[test]
+fn a_long_packet_that_trickles_in_is_taken_and_so_is_what_follows() {
+    let mut reactor = Reactor::new().unwrap();
+    let mut server = Server::default();
+    let (session, mut peer) = served(&mut reactor, &mut server);
+    peer.says(&Ignore { data: &[7; 200_000] });
+    let packet: Vec<u8> = peer.tx.pending().flatten().copied().collect();
+    peer.tx.written(packet.len());
+    for piece in packet.chunks(1000) {
+        peer.socket.write_all(piece).unwrap();
+        turn(&mut reactor, &mut server);
+    }
+    peer.logs_in();
+    while !server.established {
+        assert!(peer.writes());
+        turn(&mut reactor, &mut server);
+    }
+    assert!(reactor.engine(session).unwrap().counters().received.bytes > 200_000);
 }
 
 const REQUEST_FAILURE: u8 = 82;

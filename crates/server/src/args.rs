@@ -1,5 +1,5 @@
 //! The command line: sshd's letters with sshd's meanings, and `--init`. sshd(8).
-//! Touches: arguments.   Never: files, the environment, the network; every setting becomes a line of the configuration.
+//! Touches: arguments, the name of the current folder.   Never: files, the network; every setting becomes a line of the configuration.
 //! Invariants: each letter of sshd has a row; none is taken and then ignored without a word.
 //! Errors: [`ArgError`], in sshd's words, with the exit status.   Allocates: the arguments.
 //! Proved by: `tests` below.
@@ -238,10 +238,10 @@ pub(crate) fn help() -> String {
     let live = LETTERS.iter().filter(|row| !row.help.is_empty());
     let lines = live.map(|row| {
         let option = format!("-{} {}", row.letter, row.argument);
-        format!("  {option:<19} {}\n", row.help)
+        format!("  {option:<20} {}\n", row.help)
     });
-    let long = "  --init folder       make keys, a configuration and a first user for a gateway\n  \
-                --hash-password     hash a line of standard input for a UsersFile\n";
+    let long = "  --init folder        make keys, a configuration and a first user for a gateway\n  \
+                --hash-password      hash a line of standard input for a UsersFile\n";
     format!("{}\n{}{long}", usage(), lines.collect::<String>())
 }
 
@@ -339,8 +339,10 @@ impl Args {
         self.overrides.push(line.into());
     }
 
-    /// A name is one word, whatever it is made of.
+    /// A name is one word, whatever it is made of, and means the same when this is read again.
     fn say_name(&mut self, keyword: &str, name: &str) -> Result<(), ArgError> {
+        let absolute = std::path::absolute(name).ok().filter(|_| name != "none");
+        let name = absolute.map_or(name.into(), |path| path.to_string_lossy().into_owned());
         let name = name.replace('\\', "\\\\").replace('"', "\\\"");
         self.overrides.push(format!("{keyword} \"{name}\""));
         Ok(())

@@ -13,6 +13,7 @@ use crate::rules;
 use crate::settings::Settings;
 use crate::shared::Shared;
 use crate::start::{self, Source};
+use adit_config::Note;
 use adit_crypto::{Random, SystemRandom};
 use adit_forward::os_words;
 use adit_reactor::{Event, Handler, Key, Listener, Millis, Reactor, Socket};
@@ -242,15 +243,15 @@ impl Front {
         self.notify.ready(&self.status());
     }
 
-    fn put_in_force(&mut self, reactor: &mut Reactor, settings: Settings, complaints: &[String]) {
+    fn put_in_force(&mut self, reactor: &mut Reactor, settings: Settings, complaints: &[Note]) {
         let log = self.shared.log.clone();
         let options = settings.global.clone();
         if let Err(error) = log.reopen(&self.source.destination(&options)) {
             log.error(format_args!("the log stays where it was: {}", os_words(&error)));
         }
         log.configure(options.log_level, start::format(&options));
-        for line in complaints {
-            log.info(format_args!("{line}"));
+        for Note { level, text } in complaints {
+            log.say(*level, format_args!("{text}"));
         }
         self.shared.limits().configure(&rules::limits(&options));
         self.shared.replace(settings);
@@ -322,6 +323,10 @@ impl Handler for Front {
             Event::Signal(number) => self.signalled(reactor, number),
             Event::Timer(id) => self.due(reactor, id),
             Event::Woken => self.loop_ended(),
+            Event::AcceptFailed { error, .. } => self
+                .shared
+                .log
+                .error(format_args!("accept: {}; trying again soon", os_words(&error))),
             _ => {}
         }
     }

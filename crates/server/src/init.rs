@@ -10,7 +10,7 @@ mod tests;
 use std::fmt;
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// The port when none is asked for: ordinary users may have it.
@@ -77,6 +77,8 @@ struct Plan {
     /// The folder as text.
     name: String,
     port: u16,
+    /// Somebody else could put other keys in place, as far as StrictModes knows.
+    loose: Option<PathBuf>,
 }
 
 /// What has been made, in its order.
@@ -96,7 +98,7 @@ impl Plan {
     fn new(folder: &Path, port: u16) -> Result<Self, InitError> {
         let name = folder.to_str().filter(|name| !name.contains(char::is_control));
         let name = name.ok_or_else(|| InitError::Name(folder.into()))?.to_owned();
-        Ok(Self { folder: folder.into(), name, port })
+        Ok(Self { folder: folder.into(), name, port, loose: loose(folder) })
     }
 
     fn config(&self) -> PathBuf {
@@ -147,7 +149,12 @@ impl Plan {
 
     fn configuration(&self) -> String {
         let word = |name: &str| format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""));
+        let strict = match &self.loose {
+            Some(folder) => STRICT.replace("{folder}", &folder.to_string_lossy()),
+            None => String::new(),
+        };
         CONFIGURATION
+            .replace("{strict}", &strict)
             .replace("{port}", &self.port.to_string())
             .replace("{host key}", &word(&format!("{}/host_ed25519", self.name)))
             .replace("{keys}", &word(&format!("{}/keys/%u", self.name.replace('%', "%%"))))
@@ -158,17 +165,33 @@ impl Plan {
         let (name, port) = (&self.name, self.port);
         let (config, key) =
             (in_shell(&format!("{name}/aditd.conf")), in_shell(&format!("{name}/{USER}_ed25519")));
+        let strict = match &self.loose {
+            Some(folder) => format!(
+                "\nOthers can write to {}, so StrictModes is off: for earnest use take another folder.\n",
+                folder.display()
+            ),
+            None => String::new(),
+        };
         format!(
             "Made in {name}:\n  \
              aditd.conf          what the gateway does: read it\n  \
              host_ed25519        its host key\n  \
              keys/{USER}         who may log in as {USER}; one file for each user\n  \
              {USER}_ed25519      the key of {USER}: take it to where the tunnel begins\n\
-             \nStart the gateway, then bring a port to it:\n  \
+             {strict}\nStart the gateway, then bring a port to it:\n  \
              aditd -f {config} -D -e\n  \
              ssh -p {port} -i {key} -N -R 8080:localhost:80 {USER}@localhost\n"
         )
     }
+}
+
+/// The first folder on the way up that StrictModes would find fault with.
+fn loose(folder: &Path) -> Option<PathBuf> {
+    let own = rustix::process::geteuid().as_raw();
+    let is_loose = |path: &&Path| {
+        path.metadata().is_ok_and(|it| it.mode() & 0o022 != 0 || ![0, own].contains(&it.uid()))
+    };
+    folder.ancestors().find(is_loose).map(Into::into)
 }
 
 fn public(key: &Path) -> PathBuf {
@@ -205,6 +228,12 @@ const USER_FILE_HEAD: &str = "\
 #   restrict,port-forwarding,permitlisten=\"localhost:8080\" ssh-ed25519 AAAA...
 ";
 
+/// Keys that others could change count only if this is said.
+const STRICT: &str = "\
+# Others can write to {folder}; keys below it would not count otherwise.
+StrictModes no
+";
+
 const CONFIGURATION: &str = "\
 # A gateway for tunnels. The grammar is that of sshd_config(5): the first value counts.
 # Check it with aditd -t -f FILE; have it read again with SIGHUP.
@@ -218,7 +247,7 @@ HostKey {host key}
 
 # Whoever has a file there may log in with the keys in it; %u is the user's name.
 AuthorizedKeysFile {keys}
-# Or: whoever has a certificate of this authority that names the user.
+{strict}# Or: whoever has a certificate of this authority that names the user.
 #TrustedUserCAKeys /etc/aditd/user_ca.pub
 PasswordAuthentication no
 KbdInteractiveAuthentication no

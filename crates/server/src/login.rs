@@ -51,6 +51,8 @@ pub(crate) struct Who {
     why: Option<NotIn>,
     origin: Origin,
     options: Arc<ServerOptions>,
+    /// Anybody has a password.
+    passwords: bool,
     banner: Option<Vec<u8>>,
 }
 
@@ -340,7 +342,7 @@ fn who_is(host: &dyn Host, settings: &Settings, user: &str, ends: Ends) -> Who {
     let banner = options.banner.as_deref().and_then(|path| std::fs::read(path).ok());
     let why = allowed.err();
     let account = found.ok().flatten().filter(|_| why.is_none());
-    Who { account, why, origin, options, banner }
+    Who { account, why, origin, options, passwords: host.has_passwords(), banner }
 }
 
 /// What is asked of a user; of one that cannot log in, the same.
@@ -348,8 +350,8 @@ fn policy(who: &Who) -> Policy {
     let options = &who.options;
     let enabled = [
         (Method::Publickey, options.pubkey_authentication),
-        (Method::Password, options.password_authentication),
-        (Method::KeyboardInteractive, options.kbd_interactive_authentication),
+        (Method::Password, who.passwords && options.password_authentication),
+        (Method::KeyboardInteractive, who.passwords && options.kbd_interactive_authentication),
     ];
     Policy {
         valid: who.account.is_some(),

@@ -19,6 +19,7 @@ mod init;
 mod limits;
 mod log;
 mod login;
+mod memory;
 mod notify;
 mod owners;
 mod pidfile;

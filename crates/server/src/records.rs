@@ -13,11 +13,12 @@ use crate::session::{self, SessionEnd};
 use crate::worker::Worker;
 use adit_auth::server::Proven;
 use adit_auth::{Method, Violation};
+use adit_config::types;
 use adit_crypto::PublicKey;
 use adit_engine::{Counters, Error};
 use adit_forward::served::{self, Notice, Route};
 use adit_forward::{Originator, Target};
-use adit_keys::fingerprint::type_name;
+use adit_keys::fingerprint::{FingerprintHash, type_name};
 use adit_keys::public::key_type;
 use adit_reactor::{Closed, Key, Millis, Reactor};
 use adit_transport::Error as TransportError;
@@ -25,6 +26,14 @@ use adit_transport::Error as TransportError;
 impl Connection {
     pub(crate) fn peer(&self) -> Peer {
         Peer { connection: self.number, remote: self.ends.remote, local: self.ends.local }
+    }
+
+    /// FingerprintHash
+    fn hash(&self) -> FingerprintHash {
+        match self.settings.global.fingerprint_hash {
+            types::FingerprintHash::Sha256 => FingerprintHash::Sha256,
+            types::FingerprintHash::Md5 => FingerprintHash::Md5,
+        }
     }
 
     fn logged_user(&self) -> User<'_> {
@@ -155,11 +164,11 @@ struct ShownCertificate {
 }
 
 impl ShownKey {
-    pub(crate) fn of(blob: &[u8]) -> Self {
+    pub(crate) fn of(blob: &[u8], hash: FingerprintHash) -> Self {
         let plain = |key: &PublicKey| {
             let blob = key.encode();
             let kind = key_type(&blob).map_or("unknown", type_name);
-            (kind.to_owned(), adit_crypto::fingerprint(&blob))
+            (kind.to_owned(), hash.of(&blob))
         };
         match PublicKey::decode(blob) {
             Ok(PublicKey::Certified(certificate)) => {
@@ -174,11 +183,9 @@ impl ShownKey {
                 let (kind, fingerprint) = plain(&key);
                 Self { kind, fingerprint, certificate: None }
             }
-            Err(_) => Self {
-                kind: "unknown".into(),
-                fingerprint: adit_crypto::fingerprint(blob),
-                certificate: None,
-            },
+            Err(_) => {
+                Self { kind: "unknown".into(), fingerprint: hash.of(blob), certificate: None }
+            }
         }
     }
 
@@ -217,7 +224,7 @@ impl Worker {
     pub(crate) fn log_failed(&self, key: Key, method: Option<Method>, reason: Option<&str>) {
         let Some(connection) = self.connections.get(&key) else { return };
         let Phase::Login(login) = &connection.phase else { return };
-        let shown = login.attempt.as_deref().map(ShownKey::of);
+        let shown = login.attempt.as_deref().map(|blob| ShownKey::of(blob, connection.hash()));
         connection.log.event(&Event::LoginFailed {
             peer: connection.peer(),
             user: login.user(),
@@ -234,7 +241,7 @@ impl Worker {
     pub(crate) fn log_accepted(&self, key: Key, proven: &Proven, partial: bool) {
         let Some(connection) = self.connections.get(&key) else { return };
         let Phase::Login(login) = &connection.phase else { return };
-        let shown = proven.public_key.as_deref().map(ShownKey::of);
+        let shown = proven.public_key.as_deref().map(|blob| ShownKey::of(blob, connection.hash()));
         let (peer, user, method) = (connection.peer(), login.user(), proven.method.name());
         let key = shown.as_ref().map(ShownKey::shown);
         connection.log.event(&match partial {
@@ -329,13 +336,13 @@ impl Worker {
                 let at = endpoint_of(forward);
                 log.event(&Event::ListenerRefused { peer, user, at, reason: words });
             }
-            Notice::Unlistened { forward, why, .. } => {
+            Notice::Unlistened { forward, duration, accepted, why, .. } => {
                 log.event(&Event::ListenerEnded {
                     peer,
                     user,
                     at: endpoint_of(forward),
-                    millis: 0,
-                    connections: 0,
+                    millis: *duration,
+                    connections: *accepted,
                     reason: match why {
                         served::Unlistened::Cancelled => "cancelled",
                         served::Unlistened::TakenOver => "taken-over",

@@ -113,7 +113,7 @@ pub(crate) fn sessions(connection: &Connection, member: &Permissions) -> Session
         permit_user_environment: match &options.permit_user_environment {
             PermitUserEnvironment::No => Vec::new(),
             PermitUserEnvironment::Yes => vec!["*".into()],
-            PermitUserEnvironment::Only(list) => list.split(',').map(Into::into).collect(),
+            PermitUserEnvironment::Only(list) => vec![list.clone()],
         },
         subsystems: options
             .subsystems

@@ -6,6 +6,7 @@
 
 use crate::connection::Ends;
 use crate::host::keys::HostKeyRing;
+use crate::session::task::in_full;
 use adit_config::by_name;
 use adit_config::server::{MatchContext, ServerConfig, ServerOptions};
 use adit_crypto::{CipherAlgorithm, KexAlgorithm, KeyAlgorithm, MacAlgorithm};
@@ -29,7 +30,9 @@ impl Settings {
     /// # Errors
     /// The last complaint, when no host key is left.
     pub(crate) fn new(config: ServerConfig) -> (Result<Self, String>, Vec<String>) {
-        let (ring, complaints) = host_keys(&config.global_options());
+        let options = config.global_options();
+        let (ring, mut complaints) = host_keys(&options);
+        complaints.extend(missing_programs(&options));
         if ring.is_empty() {
             return (Err("aditd: no hostkeys available -- exiting.".into()), complaints);
         }
@@ -69,7 +72,8 @@ impl Settings {
     pub(crate) fn engine(&self) -> adit_engine::ServerConfig {
         adit_engine::ServerConfig {
             transport: self.transport.clone(),
-            verify: adit_engine::verify_signature,
+            // Whether a security key must have been touched depends on the line that authorizes it.
+            verify: adit_engine::verify_signature_alone,
             connection: adit_connection::Config::new(adit_connection::Side::Server),
             keepalive: None,
         }
@@ -87,13 +91,29 @@ fn name_of(address: IpAddr) -> Option<String> {
     back.any(|found| found.ip().to_canonical() == address).then_some(name)
 }
 
+/// Commands that cannot be run as configured: said now rather than at somebody's login.
+fn missing_programs(options: &ServerOptions) -> impl Iterator<Item = String> + '_ {
+    let subsystems = options.subsystems.iter().map(|subsystem| &subsystem.command);
+    let commands = subsystems.chain(&options.force_command);
+    commands.filter_map(|command| in_full(command).err())
+}
+
 /// The host keys; of those nobody named, one that is not there is no matter.
 fn host_keys(options: &ServerOptions) -> (HostKeyRing, Vec<String>) {
     let (names, named) = options.host_keys_to_load();
     let files: Vec<PathBuf> =
         names.into_iter().map(PathBuf::from).filter(|file| named || file.exists()).collect();
     let certificates: Vec<PathBuf> = options.host_certificates.iter().map(PathBuf::from).collect();
-    HostKeyRing::load(&files, &certificates)
+    let agent = options.host_key_agent.as_deref().and_then(agent_socket);
+    HostKeyRing::load(&files, &certificates, agent.as_deref())
+}
+
+/// HostKeyAgent: a path, or the variable that has it.
+fn agent_socket(value: &str) -> Option<PathBuf> {
+    match value {
+        "SSH_AUTH_SOCK" => std::env::var_os(value).map(PathBuf::from),
+        path => Some(PathBuf::from(path)),
+    }
 }
 
 fn transport(options: &ServerOptions, host_keys: Arc<HostKeyRing>) -> adit_transport::Config {

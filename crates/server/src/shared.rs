@@ -8,6 +8,7 @@ use crate::errand::Errands;
 use crate::host::Host;
 use crate::limits::Limits;
 use crate::log::Log;
+use crate::memory::Memory;
 use crate::owners::Owners;
 use crate::settings::Settings;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,6 +23,7 @@ pub(crate) struct Shared {
     settings: RwLock<Arc<Settings>>,
     limits: Mutex<Limits>,
     owners: Mutex<Owners>,
+    pub(crate) memory: Memory,
     connections: AtomicU64,
     start: Instant,
     /// Most files a process here could have open before this one helped itself to more: what commands get.
@@ -37,10 +39,12 @@ impl Shared {
         limits: Limits,
         file_limit: Option<u64>,
     ) -> Self {
+        let memory = Memory::new(settings.global.memory_limit);
         Self {
             host,
             errands,
             log,
+            memory,
             settings: RwLock::new(Arc::new(settings)),
             limits: Mutex::new(limits),
             owners: Mutex::default(),
@@ -67,6 +71,7 @@ impl Shared {
 
     /// Puts other settings in force, for connections to come.
     pub(crate) fn replace(&self, settings: Settings) {
+        self.memory.set_limit(settings.global.memory_limit);
         *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
     }
 

@@ -22,8 +22,9 @@ use crate::settings::Settings;
 use crate::shared::Shared;
 use crate::worker::Worker;
 use crate::{args, init, rules};
+use adit_config::Note;
 use adit_config::server::{ServerConfig, ServerOptions};
-use adit_config::types::{LogFormat, Role};
+use adit_config::types::{LogFormat, LogLevel, Role};
 use adit_forward::os_words;
 use adit_reactor::background::{self, Background};
 use adit_reactor::signals::Signals;
@@ -122,12 +123,18 @@ impl Source {
     ///
     /// # Errors
     /// Every line that is wrong.
-    pub(crate) fn load(&self) -> Result<(Settings, Vec<String>), Vec<String>> {
+    pub(crate) fn load(&self) -> Result<(Settings, Vec<Note>), Vec<String>> {
         let config = load(self.file.as_deref(), &self.overrides)?;
-        let notes: Vec<String> = config.notes().iter().map(|note| note.text.clone()).collect();
+        let notes = config.notes().to_vec();
         let (settings, complaints) = Settings::new(config);
         match settings {
-            Ok(settings) => Ok((settings, [notes, complaints].concat())),
+            Ok(settings) => {
+                let complaint = |text| Note { level: LogLevel::Error, text };
+                Ok((
+                    settings,
+                    notes.into_iter().chain(complaints.into_iter().map(complaint)).collect(),
+                ))
+            }
             Err(last) => Err([complaints, vec![last]].concat()),
         }
     }
@@ -158,6 +165,9 @@ fn several(lines: Vec<String>) -> Failed {
 /// `-t`: all that is looked at before the first connection.
 fn tested(args: &Args) -> Result<ServerConfig, Failed> {
     let config = configuration(args)?;
+    for note in config.notes().iter().filter(|note| note.level <= LogLevel::Info) {
+        eprintln!("{}", note.text);
+    }
     host(&config.global_options())?;
     let (settings, complaints) = Settings::new(configuration(args)?);
     for line in complaints {
@@ -211,8 +221,8 @@ fn serve(args: Args, background: Option<Background>) -> Result<ExitCode, Failed>
     let destination = source.destination(&options);
     let log = Log::open(&destination, options.log_level, format(&options))
         .map_err(|error| format!("Couldn't open logfile {destination:?}: {}", os_words(&error)))?;
-    for line in complaints {
-        log.info(format_args!("{line}"));
+    for Note { level, text } in complaints {
+        log.say(level, format_args!("{text}"));
     }
     for (level, note) in &args.notes {
         log.say(*level, format_args!("{note}"));

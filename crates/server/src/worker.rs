@@ -10,7 +10,7 @@ use crate::limits::Ticket;
 use crate::session::{SessionRules, Sessions};
 use crate::shared::Shared;
 use adit_crypto::SystemRandom;
-use adit_engine::{Channel, Counters, Engine, Open, open_failure};
+use adit_engine::{Channel, Counters, Engine, Open, Request, open_failure};
 use adit_forward::{Served, ServedOptions};
 use adit_reactor::{Closed, Event, Handler, Key, Millis, Reactor, Socket};
 use std::collections::HashMap;
@@ -104,8 +104,9 @@ impl Worker {
         let settings = self.shared.settings();
         let number = self.shared.next_connection();
         socket.set_keepalive(settings.global.tcp_keep_alive);
-        let engine =
+        let mut engine =
             Engine::server(settings.engine(), Box::new(SystemRandom::new()), reactor.now());
+        engine.set_purse(self.shared.memory.of_all());
         let key = match reactor.add_session(Box::new(socket), engine) {
             Ok(key) => key,
             Err(error) => {
@@ -172,6 +173,7 @@ impl Worker {
 impl Handler for Worker {
     fn event(&mut self, reactor: &mut Reactor, event: Event) {
         let about = session_of(&event);
+        self.mind_terminal(reactor, &event);
         let Some(event) = self.forwards.event(reactor, event) else {
             return self.served(reactor, about);
         };
@@ -199,6 +201,21 @@ const fn session_of(event: &Event) -> Option<Key> {
 }
 
 impl Worker {
+    /// A connection with a terminal is waited for by somebody: IPQoS has a mark of its own for it.
+    fn mind_terminal(&self, reactor: &Reactor, event: &Event) {
+        let Event::Ssh { session, event: adit_engine::Event::ChannelRequest { request, .. } } =
+            event
+        else {
+            return;
+        };
+        let member = self.connections.get(session).and_then(Connection::member);
+        if let (Request::Pty { .. }, Some(member)) = (&**request, member) {
+            if let Some(mark) = member.options.ip_qos.interactive {
+                reactor.set_type_of_service(*session, mark);
+            }
+        }
+    }
+
     /// Forwards or sessions have taken an event: what they need is done, what they did is logged.
     fn served(&mut self, reactor: &mut Reactor, about: Option<Key>) {
         self.serve_forwards(reactor);
@@ -239,9 +256,15 @@ impl Worker {
         };
         let blobs: Vec<Vec<u8>> = connection.settings.host_keys.public_blobs().collect();
         if let Some(engine) = reactor.engine(key) {
+            if let Some(limit) = permissions.options.memory_limit_per_user {
+                engine.set_purse(self.shared.memory.of_user(&permissions.account.name, limit));
+            }
             engine.set_keepalive(crate::rules::keepalive(&permissions.options));
             let blobs: Vec<&[u8]> = blobs.iter().map(Vec::as_slice).collect();
             engine.announce_host_keys(&blobs);
+        }
+        if let Some(mark) = permissions.options.ip_qos.bulk {
+            reactor.set_type_of_service(key, mark);
         }
         self.forwards.add(key, permissions.clone());
         self.watch_unused(reactor, key);

@@ -153,6 +153,19 @@ fn who_is_not_root_cannot_become_another() {
 }
 
 #[test]
+fn a_chroot_that_is_roots_alone_is_entered_before_the_rights_are_given_up() {
+    if !is_root() {
+        return;
+    }
+    let output = launch(
+        "id -u; pwd",
+        &["chroot=/", "home=/usr", "uid=65534", "gid=65534"],
+        &[("1PATH", "/usr/bin:/bin")],
+    );
+    assert_eq!(said(&output), "65534\n/usr\n");
+}
+
+#[test]
 fn a_chroot_that_others_can_rearrange_is_refused_with_the_reason() {
     let output = launch("true", &["chroot=/tmp"], &[]);
     assert_eq!(output.status.code(), Some(255));

@@ -278,6 +278,11 @@ impl Transport {
         possible
     }
 
+    /// Nothing is going on: gives back the memory kept for the next messages.
+    pub fn rest(&mut self) {
+        self.held_pongs.rest();
+    }
+
     /// Ends the connection. `description` is for people.
     pub fn disconnect(&mut self, reason_code: u32, description: &str, tx: &mut TxRing) {
         if self.failed.is_none() {

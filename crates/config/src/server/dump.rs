@@ -26,10 +26,10 @@ pub(super) trait Show {
 }
 
 macro_rules! show {
-    ($($type:ty: |$value:ident, $keyword:ident| $text:expr;)*) => {
+    ($($type:ty: |$value:ident| $text:expr;)*) => {
         $(impl Show for $type {
-            fn show(&self, $keyword: Keyword) -> String {
-                let ($value, _) = (self, $keyword);
+            fn show(&self, _: Keyword) -> String {
+                let $value = self;
                 $text
             }
         })*
@@ -37,36 +37,37 @@ macro_rules! show {
 }
 
 show! {
-    AddressFamily: |value, _k| value.to_string();
-    AddressList: |value, _k| value.to_string();
-    AllowForwarding: |value, _k| value.to_string();
-    bool: |value, _k| if *value { "yes" } else { "no" }.into();
-    FingerprintHash: |value, _k| value.to_string().to_ascii_uppercase();
-    GatewayPorts: |value, _k| value.to_string();
-    IpQos: |value, _k| format!("{} {}", service_name(value.interactive), service_name(value.bulk));
-    ListenAddress: |value, _k| listen(&value.host, value.port);
-    LogFormat: |value, _k| value.to_string();
-    LogLevel: |value, _k| value.to_string();
-    MaxStartups: |value, _k| format!("{}:{}:{}", value.begin, value.rate, value.full);
-    NetBlockSize: |value, _k| format!("{}:{}", value.ipv4, value.ipv6);
-    PenaltySetting: |_value, _k| String::new();
-    PermitListen: |value, _k| value.to_string();
-    PermitOpen: |value, _k| value.to_string();
-    PermitRootLogin: |value, _k| value.to_string();
-    RekeyLimit: |value, _k| format!("{} {}", value.bytes.unwrap_or(0), value.seconds.unwrap_or(0));
-    Role: |value, _k| value.to_string();
-    StaleListener: |value, _k| value.to_string();
-    String: |value, _k| value.clone();
-    Subsystem: |value, _k| format!("{} {}", value.name, value.command);
-    SyslogFacility: |value, _k| value.to_string();
-    u16: |value, _k| value.to_string();
-    u64: |value, _k| value.to_string();
-    UserPattern: |value, _k| value.to_string();
-    Vec<&'static str>: |value, _k| value.join(",");
-    Vec<String>: |value, _k| or(value.join(" "), "none");
-    Vec<(String, String)>: |value, _k| environment(value);
-    Vec<ChannelTimeout>: |value, _k| or(timeouts(value), "none");
-    Vec<Vec<AuthMethod>>: |value, _k| or(methods(value), "any");
+    AddressFamily: |value| value.to_string();
+    AddressList: |value| value.to_string();
+    AllowForwarding: |value| value.to_string();
+    bool: |value| if *value { "yes" } else { "no" }.into();
+    FingerprintHash: |value| value.to_string().to_ascii_uppercase();
+    GatewayPorts: |value| value.to_string();
+    IpQos: |value| format!("{} {}", service_name(value.interactive), service_name(value.bulk));
+    ListenAddress: |value| listen(&value.host, value.port);
+    LogFormat: |value| value.to_string();
+    LogLevel: |value| value.to_string();
+    MaxStartups: |value| format!("{}:{}:{}", value.begin, value.rate, value.full);
+    NetBlockSize: |value| format!("{}:{}", value.ipv4, value.ipv6);
+    // The lines are put together by `Penalties`.
+    PenaltySetting: |_value| String::new();
+    PermitListen: |value| value.to_string();
+    PermitOpen: |value| value.to_string();
+    PermitRootLogin: |value| value.to_string();
+    RekeyLimit: |value| format!("{} {}", value.bytes.unwrap_or(0), value.seconds.unwrap_or(0));
+    Role: |value| value.to_string();
+    StaleListener: |value| value.to_string();
+    String: |value| value.clone();
+    Subsystem: |value| format!("{} {}", value.name, value.command);
+    SyslogFacility: |value| value.to_string();
+    u16: |value| value.to_string();
+    u64: |value| value.to_string();
+    UserPattern: |value| value.to_string();
+    Vec<&'static str>: |value| value.join(",");
+    Vec<String>: |value| or(value.join(" "), "none");
+    Vec<(String, String)>: |value| environment(value);
+    Vec<ChannelTimeout>: |value| or(timeouts(value), "none");
+    Vec<Vec<AuthMethod>>: |value| or(methods(value), "any");
 }
 
 impl Show for u32 {

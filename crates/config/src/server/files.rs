@@ -4,6 +4,7 @@
 //! Errors: [`io::Error`].   Allocates: the texts.
 //! Proved by: `tests` in `server`.
 
+use super::keywords::Stored;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -20,7 +21,7 @@ pub trait Files {
     /// # Errors
     /// When the pattern is none.
     fn matching(&self, pattern: &str) -> io::Result<Vec<PathBuf>>;
-    /// The folder that relative names are in.
+    /// The folder that relative names on the command line are in.
     fn current_folder(&self) -> PathBuf;
     /// The home directory of whoever runs this.
     fn home(&self) -> Option<PathBuf>;
@@ -57,13 +58,35 @@ impl Files for Disk {
     }
 }
 
-/// `~` and relative names put right, as sshd does; `none` stays.
-pub(super) fn absolute(name: &str, files: &dyn Files) -> String {
+impl Stored {
+    /// Puts names of files right: `~`, and relative ones, which are in `folder`.
+    pub(super) fn complete_names(&mut self, files: &dyn Files, folder: &Path) {
+        let singles = [
+            &mut self.banner,
+            &mut self.pid_file,
+            &mut self.trusted_user_ca_keys,
+            &mut self.users_file,
+        ];
+        let lists = [&mut self.host_keys, &mut self.host_certificates].into_iter().flatten();
+        let lists = lists.chain(self.revoked_keys.iter_mut().flatten());
+        for name in singles.into_iter().flatten().chain(lists) {
+            *name = absolute(name, files, folder);
+        }
+        // Relative ones of these are in the home of whoever logs in.
+        let lists = self.authorized_keys_files.iter_mut().flatten();
+        for name in self.authorized_principals_file.iter_mut().chain(lists) {
+            *name = tilde(name, files);
+        }
+    }
+}
+
+/// `~` and names relative to `folder` put right; `none` stays.
+fn absolute(name: &str, files: &dyn Files, folder: &Path) -> String {
     if name.eq_ignore_ascii_case("none") {
         return name.into();
     }
     let path = tilde(name, files);
-    files.current_folder().join(path).to_string_lossy().into_owned()
+    folder.join(path).to_string_lossy().into_owned()
 }
 
 /// `~` and `~/x`; other users' homes are left as they are.

@@ -167,7 +167,7 @@ keyword_table! {
         ChrootDirectory [] name chroot_directory: String;
         /// Runs instead of whatever is asked for.
         ForceCommand [] line force_command: String;
-        /// Socket of an agent that has the host keys.
+        /// Socket of an agent that has the host keys; `SSH_AUTH_SOCK` for the one of the environment.
         HostKeyAgent @global [] name host_key_agent: String;
         /// A file with the number of the process.
         PidFile @global [] file pid_file: String;

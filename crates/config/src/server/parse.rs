@@ -33,7 +33,7 @@ pub(super) struct Parser<'a> {
     pub(super) errors: Vec<ConfigError>,
     files: &'a dyn Files,
     algorithms: &'static Algorithms,
-    /// Where Include looks for relative names.
+    /// Where relative names are: the folder of the main file.
     folder: PathBuf,
     /// Criteria of the block we are in; none outside.
     within: Option<Vec<Criterion>>,
@@ -73,6 +73,7 @@ impl<'a> Parser<'a> {
             }
         }
         self.ports_are_fixed = !self.global.ports.is_empty();
+        self.global.complete_names(self.files, &self.files.current_folder());
     }
 
     /// Reads the main file and what it includes.
@@ -81,6 +82,10 @@ impl<'a> Parser<'a> {
             self.folder = self.files.current_folder().join(folder);
         }
         self.file(path, 0);
+        let blocks = self.blocks.iter_mut().map(|block| &mut block.stored);
+        for stored in blocks.chain([&mut self.global]) {
+            stored.complete_names(self.files, &self.folder);
+        }
     }
 
     fn file(&mut self, path: &Path, depth: u32) {
@@ -187,8 +192,11 @@ impl<'a> Parser<'a> {
             return Err(ConfigError::value("Too many recursive configuration includes", source));
         }
         for pattern in patterns {
-            let pattern = self.folder.join(tilde(&pattern, self.files));
-            let pattern = pattern.to_string_lossy();
+            let mut pattern = tilde(&pattern, self.files);
+            if Path::new(&pattern).is_relative() {
+                let folder = glob::Pattern::escape(&self.folder.to_string_lossy());
+                pattern = format!("{folder}/{pattern}");
+            }
             let paths = self.files.matching(&pattern).map_err(|_| {
                 ConfigError::value(&format!("include \"{pattern}\" glob failed"), source)
             })?;

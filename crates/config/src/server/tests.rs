@@ -6,10 +6,10 @@
 
 use super::*;
 use crate::algorithms::AlgorithmSet;
-use crate::row::{Scope, Status};
+use crate::row::{Row, Scope, Status};
 use crate::types::{
-    AllowForwarding, FingerprintHash, GatewayPorts, IpQos, LogFormat, LogLevel, PermitRootLogin,
-    RekeyLimit, SyslogFacility,
+    AddressFamily, AllowForwarding, AuthMethod, FingerprintHash, GatewayPorts, IpQos, LogFormat,
+    LogLevel, PermitRootLogin, RekeyLimit, Role, StaleListener, SyslogFacility,
 };
 use adit_forward::{PermitListen, PermitOpen};
 use proptest::prelude::*;
@@ -138,7 +138,7 @@ effects! {
     MaxListenersPerConnection: "MaxListenersPerConnection 16" => max_listeners_per_connection == 16;
     MaxSessions: "MaxSessions 0" => max_sessions == 0;
     MaxStartups: "MaxStartups 5:50:20" => max_startups == MaxStartups { begin: 5, rate: 50, full: 20 };
-    MaxStartups: "MaxStartups 20" => max_startups == MaxStartups { begin: 20, rate: 100, full: 20 };
+    MaxStartups: "MaxStartups 20" => max_startups == MaxStartups { begin: 20, rate: 30, full: 20 };
     MemoryLimit: "MemoryLimit 1G" => memory_limit == 1 << 30;
     MemoryLimitPerUser: "MemoryLimitPerUser 16M" => memory_limit_per_user == Some(16 << 20);
     PasswordAuthentication: "PasswordAuthentication no" => password_authentication == false;
@@ -164,7 +164,7 @@ effects! {
     RefuseConnection: "RefuseConnection yes" => refuse_connection == true;
     RekeyLimit: "RekeyLimit 1G 1h" => rekey_limit == RekeyLimit { bytes: Some(1 << 30), seconds: Some(3600) };
     RequiredRSASize: "RequiredRSASize 3072" => required_rsa_size == 3072;
-    RevokedKeys: "RevokedKeys /krl ~/krl" => revoked_keys == strings(["/krl", "/home/ada/krl"]);
+    RevokedKeys: "RevokedKeys /krl ~/krl krl" => revoked_keys == strings(["/krl", "/home/ada/krl", "/etc/ssh/krl"]);
     Role: "Role gateway" => role == Role::Gateway;
     SetEnv: "SetEnv A=b \"C=d e\" A=x" => set_env == [("A".into(), "b".into()), ("C".into(), "d e".into())];
     StreamLocalBindMask: "StreamLocalBindMask 0117" => stream_local_bind_mask == 0o117;
@@ -180,16 +180,16 @@ effects! {
     AuthorizedPrincipalsCommandUser: "AuthorizedPrincipalsCommandUser nobody" => authorized_principals_command_user == Some("nobody".into());
     AuthorizedPrincipalsFile: "AuthorizedPrincipalsFile %h/p" => authorized_principals_file == Some("%h/p".into());
     Banner: "Banner /etc/issue" => banner == Some("/etc/issue".into());
-    Banner: "Banner issue" => banner == Some("/here/issue".into());
+    Banner: "Banner issue" => banner == Some("/etc/ssh/issue".into());
     ChrootDirectory: "ChrootDirectory %h" => chroot_directory == Some("%h".into());
     ForceCommand: "ForceCommand echo \"a b\" # c" => force_command == Some("echo \"a b\" # c".into());
-    HostKeyAgent: "HostKeyAgent ~/agent" => host_key_agent == Some("/home/ada/agent".into());
     PidFile: "PidFile /run/aditd.pid" => pid_file == Some("/run/aditd.pid".into());
     StaleListener: "StaleListener takeover" => stale_listener == Some(StaleListener::Takeover);
     TrustedUserCAKeys: "TrustedUserCAKeys ~/ca" => trusted_user_ca_keys == Some("/home/ada/ca".into());
-    UsersFile: "UsersFile users" => users_file == Some("/here/users".into());
+    HostKeyAgent: "HostKeyAgent /run/agent" => host_key_agent == Some("/run/agent".into());
+    UsersFile: "UsersFile users" => users_file == Some("/etc/ssh/users".into());
     VersionAddendum: "VersionAddendum two words # not this" => version_addendum == Some("two words".into());
-    HostCertificate: "HostCertificate /c1\nHostCertificate c2" => host_certificates == strings(["/c1", "/here/c2"]);
+    HostCertificate: "HostCertificate /c1\nHostCertificate c2" => host_certificates == strings(["/c1", "/etc/ssh/c2"]);
     HostKey: "HostKey /k1\nHostDSAKey ~/k2" => host_keys == strings(["/k1", "/home/ada/k2"]);
     ListenAddress: "ListenAddress [::1]:2222\nListenAddress pi.example" => listen_addresses == [
         ListenAddress { host: "::1".into(), port: Some(2222) },
@@ -518,7 +518,7 @@ fn what_is_missing_may_be_turned_off_without_a_word() {
 }
 
 #[test]
-fn routing_domains_are_refused_with_the_reason() {
+fn what_would_change_security_is_refused_with_the_reason() {
     let words = "routing domains are not supported";
     assert_eq!(error("RDomain x"), format!("c line 1: RDomain \"x\": {words}"));
     assert_eq!(error("Match RDomain x"), format!("c line 1: Bad Match condition: {words}"));
@@ -868,6 +868,12 @@ fn a_block_in_an_included_file_ends_with_it_and_its_conditions_add_to_those_arou
 }
 
 #[test]
+fn the_folder_of_the_main_file_is_no_pattern() {
+    let config = load_files(&[("/x[1]/conf", "Include *.c"), ("/x[1]/a.c", "MaxSessions 1")]);
+    assert_eq!(config.unwrap().global_options().max_sessions, 1);
+}
+
+#[test]
 fn files_that_include_each_other_come_to_an_end() {
     let all = "Include *";
     let errors =
@@ -945,9 +951,19 @@ fn none_is_nothing() {
 }
 
 #[test]
+fn relative_names_are_beside_the_file_or_where_the_command_was_given() {
+    let files = [("conf/main", "HostKey a\nMatch User ada\nBanner b"), ("conf/x", "")];
+    let config = load_with(&files, &["HostKey=c", "UsersFile=u"]).unwrap();
+    let options = config.options(&ADA);
+    assert_eq!(options.host_keys, ["/here/c", "/here/conf/a"]);
+    assert_eq!(options.users_file.as_deref(), Some("/here/u"));
+    assert_eq!(options.banner.as_deref(), Some("/here/conf/b"));
+}
+
+#[test]
 fn host_keys_are_the_usual_ones_unless_named() {
     let defaults = ServerOptions::defaults(&ALGORITHMS);
-    assert_eq!(defaults.host_keys_to_load(), (DEFAULT_HOST_KEYS.to_vec(), false));
+    assert_eq!(defaults.host_keys_to_load(), (options::DEFAULT_HOST_KEYS.to_vec(), false));
     assert_eq!(options("HostKey /k").host_keys_to_load(), (vec!["/k"], true));
 }
 
@@ -1092,6 +1108,49 @@ fn a_dump_holds_every_keyword_that_is_in_force_and_can_be_read_again() {
         let name = format!("{} ", row.name.to_ascii_lowercase());
         let unset = row.keyword == Keyword::SetEnv;
         assert!(!stored || unset || dump.lines().any(|line| line.starts_with(&name)), "{name}");
+    }
+}
+
+/// What the page must say of a keyword.
+fn page_line(row: &Row<Keyword>, dump: &str) -> String {
+    let codes = |words: &[&str]| {
+        words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
+    };
+    let (name, also) = (row.name, codes(row.aliases));
+    match row.status {
+        Status::Honoured | Status::Partly(_) => {
+            let blocks = if row.scope == Scope::Everywhere { "yes" } else { "" };
+            format!("| `{name}` | {also} | {blocks} | {} | ", page_default(row, dump))
+        }
+        Status::WithoutEffect(why) => format!("| `{name}` | {also} | {why} |\n"),
+        Status::Missing { off, why } | Status::Refused { off, why } => {
+            format!("| `{name}` | {also} | unless {}: {why} |\n", codes(off))
+        }
+        Status::Deprecated => format!("`{name}`"),
+        Status::FilesOnly(name) => format!("**{name}**"),
+    }
+}
+
+/// The default as the page has it.
+fn page_default(row: &Row<Keyword>, dump: &str) -> String {
+    let name = format!("{} ", row.name.to_ascii_lowercase());
+    let values: Vec<_> = dump.lines().filter_map(|line| line.strip_prefix(&name)).collect();
+    match row.keyword {
+        Keyword::HostKey => "the usual three".into(),
+        Keyword::ListenAddress => "everywhere".into(),
+        Keyword::PerSourcePenalties => "`yes`".into(),
+        _ if values.is_empty() => "–".into(),
+        _ if values[0] == SET.default.join(",") => "see `-T`".into(),
+        _ => format!("`{}`", values.join(" ")),
+    }
+}
+
+#[test]
+fn the_manual_page_says_what_the_table_says() {
+    let page = include_str!("../../../../docs/aditd.md");
+    let dump = ServerOptions::defaults(&ALGORITHMS).dump();
+    for line in KEYWORDS.iter().map(|row| page_line(row, &dump)) {
+        assert!(page.contains(&line), "docs/aditd.md should hold: {line}");
     }
 }
 

@@ -210,7 +210,7 @@ pub(super) fn max_startups(input: &mut Input<'_>) -> Read<MaxStartups> {
     let word = argument(input)?;
     let numbers: Option<Vec<u32>> = word.split(':').map(digits).collect();
     let startups = match numbers.as_deref() {
-        Some(&[full]) => MaxStartups { begin: full, rate: 100, full },
+        Some(&[full]) => MaxStartups { begin: full, rate: MaxStartups::DEFAULT.rate, full },
         Some(&[begin, rate, full]) => MaxStartups { begin, rate, full },
         _ => return wrong(format!("Invalid {} spec.", input.keyword)),
     };

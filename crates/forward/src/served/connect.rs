@@ -138,8 +138,10 @@ impl Served {
 impl Served {
     pub(crate) fn accepted(&mut self, reactor: &mut Reactor, listener: Key, stream: Key) {
         let Some(&session) = self.listeners.get(&listener) else { return };
-        let granted = self.guests.get(&session).and_then(|guest| guest.granted_at(listener));
-        let Some(forward) = granted.map(|granted| granted.forward.clone()) else { return };
+        let guest = self.guests.get_mut(&session);
+        let Some(granted) = guest.and_then(|guest| guest.granted_at(listener)) else { return };
+        granted.accepted += 1;
+        let forward = granted.forward.clone();
         let from = originator(reactor, stream);
         let open = match &forward {
             Forward::Tcpip { address, port } => {

@@ -29,8 +29,8 @@ impl Guest {
     }
 
     /// The forward a listener serves.
-    pub(crate) fn granted_at(&self, listener: Key) -> Option<&Granted> {
-        self.granted.iter().find(|granted| granted.listeners.contains(&listener))
+    pub(crate) fn granted_at(&mut self, listener: Key) -> Option<&mut Granted> {
+        self.granted.iter_mut().find(|granted| granted.listeners.contains(&listener))
     }
 
     pub(crate) fn forget_stream(&mut self, stream: Key) {
@@ -48,6 +48,9 @@ pub(crate) struct Granted {
     /// As it was asked for, with the port that was bound.
     pub(crate) forward: Forward<'static>,
     pub(crate) listeners: Box<[Key]>,
+    pub(crate) since: Millis,
+    /// Connections that came.
+    pub(crate) accepted: u64,
 }
 
 /// A connection that has a stream.

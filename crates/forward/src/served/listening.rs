@@ -201,7 +201,12 @@ impl Served {
         self.listeners.extend(listeners.iter().map(|listener| (*listener, session)));
         // Most sessions have one.
         guest.granted.reserve_exact(1);
-        guest.granted.push(Granted { forward: forward.clone(), listeners: listeners.into() });
+        guest.granted.push(Granted {
+            forward: forward.clone(),
+            listeners: listeners.into(),
+            since: reactor.now(),
+            accepted: 0,
+        });
         self.notices.push_back(Notice::Listening { session, forward, bound });
     }
 
@@ -279,7 +284,7 @@ impl Served {
         granted: Granted,
         why: Unlistened,
     ) {
-        let Granted { forward, listeners } = granted;
+        let Granted { forward, listeners, since, accepted } = granted;
         for listener in listeners {
             self.listeners.remove(&listener);
             let listener = reactor.unlisten(listener);
@@ -288,7 +293,8 @@ impl Served {
                 listener.leave_path();
             }
         }
-        self.notices.push_back(Notice::Unlistened { session, forward, why });
+        let duration = reactor.now() - since;
+        self.notices.push_back(Notice::Unlistened { session, forward, duration, accepted, why });
     }
 }
 

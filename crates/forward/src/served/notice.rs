@@ -114,6 +114,10 @@ pub enum Notice {
         session: Key,
         /// What was asked for, with the port that was bound.
         forward: Forward<'static>,
+        /// How long it was, in milliseconds.
+        duration: Millis,
+        /// Connections that came to it.
+        accepted: u64,
         /// Why.
         why: Unlistened,
     },

@@ -32,13 +32,16 @@ fn letters_become_lines_of_configuration() {
         ("-4", vec!["AddressFamily inet"]),
         ("-6", vec!["AddressFamily inet6"]),
         ("-h /etc/key", vec!["HostKey \"/etc/key\""]),
-        (r#"-h a"b\c"#, vec![r#"HostKey "a\"b\\c""#]),
+        (r#"-h /a"b\c"#, vec![r#"HostKey "/a\"b\\c""#]),
+        ("-h none", vec!["HostKey \"none\""]),
         ("-c /etc/cert", vec!["HostCertificate \"/etc/cert\""]),
         ("-g 2m", vec!["LoginGraceTime 2m"]),
     ] {
         assert_eq!(args(line).overrides, overrides, "{line}");
     }
     assert_eq!(args("-p 2222 -p 22").ports, [2222, 22]);
+    let here = std::env::current_dir().unwrap();
+    assert_eq!(args("-h key").overrides, [format!("HostKey \"{}/key\"", here.display())]);
 }
 
 #[test]

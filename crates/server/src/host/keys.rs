@@ -1,15 +1,16 @@
-//! The server's own keys: loading, generating, signing. sshd_config(5) HostKey, HostCertificate.
-//! Touches: host key files.   Never: who may log in.
+//! The server's own keys: loading, generating, signing. sshd_config(5) HostKey, HostCertificate, HostKeyAgent.
+//! Touches: host key files, an agent's socket.   Never: who may log in.
 //! Invariants: a key that others can read is not used; a certificate is shown only where its private key is at hand.
 //! Errors: one line per file, in sshd's words.   Allocates: the keys.
 //! Proved by: `tests` below.
 
+use super::signer::Signer;
 use adit_crypto::Random;
 use adit_crypto::{
     Certificate, CertificateKind, KeyAlgorithm, PublicKey, SignatureAlgorithm, SigningKey,
     SystemRandom,
 };
-use adit_keys::private::{Cause, KeyFile, LoadError, encode_ed25519};
+use adit_keys::private::{self, Cause, KeyFile, LoadError, encode_ed25519};
 use adit_keys::public::{self, PublicKeyLine};
 use adit_transport::{HostKeys, SignFailed};
 use std::fs::OpenOptions;
@@ -26,16 +27,21 @@ pub(crate) struct HostKeyRing {
 
 #[derive(Debug)]
 struct HostKey {
-    key: SigningKey,
+    key: Signer,
     certificate: Option<Certificate>,
 }
 
 impl HostKeyRing {
-    /// Loads what can be loaded, and says what cannot.
-    pub(crate) fn load(files: &[PathBuf], certificates: &[PathBuf]) -> (Self, Vec<String>) {
+    /// Loads what can be loaded, and says what cannot; an agent (HostKeyAgent) may have the private halves that are
+    /// not in the files.
+    pub(crate) fn load(
+        files: &[PathBuf],
+        certificates: &[PathBuf],
+        agent: Option<&Path>,
+    ) -> (Self, Vec<String>) {
         let (mut ring, mut complaints) = (Self::default(), Vec::new());
         for file in files {
-            match load_key(file) {
+            match load_key(file).or_else(|error| agent_key(file, agent).ok_or(error)) {
                 Ok(key) => ring.keys.push(HostKey { key, certificate: None }),
                 Err(error) => complaints.push(complaint(file, &error)),
             }
@@ -51,7 +57,7 @@ impl HostKeyRing {
 
     /// Blobs of all plain keys, to announce (`hostkeys-00@openssh.com`).
     pub(crate) fn public_blobs(&self) -> impl Iterator<Item = Vec<u8>> {
-        self.keys.iter().map(|key| key.key.public_blob())
+        self.keys.iter().map(|key| key.key.public_key().encode())
     }
 
     /// A signature of `data` by the key with this blob, which proves that we have it (`hostkeys-prove-00@openssh.com`).
@@ -63,11 +69,11 @@ impl HostKeyRing {
         rsa: SignatureAlgorithm,
         data: &[u8],
     ) -> Option<Vec<u8>> {
-        let key = self.keys.iter().find(|key| key.key.public_blob() == blob)?;
+        let key = self.keys.iter().find(|key| key.key.public_key().encode() == blob)?;
         let mut own = key.key.public_key().algorithms();
         let first = own.next()?.signature;
         let algorithm = own.map(|own| own.signature).find(|own| *own == rsa).unwrap_or(first);
-        key.key.sign(algorithm, data, &mut SystemRandom::new()).ok()
+        key.key.sign(algorithm, data)
     }
 
     fn add_certificate(&mut self, file: &Path) -> Result<(), String> {
@@ -116,18 +122,26 @@ impl HostKeys for HostKeyRing {
         let key = self.find(algorithm)?;
         match algorithm.certified {
             true => key.certificate.as_ref().map(|certificate| certificate.blob().to_vec()),
-            false => Some(key.key.public_blob()),
+            false => Some(key.key.public_key().encode()),
         }
     }
 
     fn sign(&self, algorithm: KeyAlgorithm, hash: &[u8]) -> Result<Vec<u8>, SignFailed> {
         let key = self.find(algorithm).ok_or(SignFailed)?;
-        key.key.sign(algorithm.signature, hash, &mut SystemRandom::new()).map_err(|_| SignFailed)
+        key.key.sign(algorithm.signature, hash).ok_or(SignFailed)
     }
 }
 
-fn load_key(file: &Path) -> Result<SigningKey, LoadError> {
-    KeyFile::load(file)?.unlock(b"").map(|private| private.key)
+fn load_key(file: &Path) -> Result<Signer, LoadError> {
+    KeyFile::load(file)?.unlock(b"").map(|private| Signer::Own(private.key))
+}
+
+/// A key of which the file has the public half only; `file` may also be a private key that is locked.
+fn agent_key(file: &Path, agent: Option<&Path>) -> Option<Signer> {
+    let socket = agent?.to_owned();
+    let line = private::public_half(file)?;
+    let public = PublicKey::decode(&line.blob).ok()?;
+    public.certificate().is_none().then_some(Signer::Agent { public, socket })
 }
 
 fn complaint(file: &Path, error: &LoadError) -> String {
@@ -175,6 +189,7 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::MetadataExt;
     use std::process::Command;
+    use std::slice::from_ref;
 
     /// A private copy of a recorded key.
     fn key(scratch: &Scratch, name: &str, mode: u32) -> PathBuf {
@@ -191,7 +206,7 @@ mod tests {
         let scratch = Scratch::new("host-keys");
         let files = ["rsa", "p256", "ed25519"].map(|name| key(&scratch, name, 0o600));
         let certificate = testdata("certificate/host-cert.pub");
-        let (ring, complaints) = HostKeyRing::load(&files, &[certificate]);
+        let (ring, complaints) = HostKeyRing::load(&files, &[certificate], None);
         assert_eq!(complaints, [""; 0]);
         let expected = [
             "rsa-sha2-512",
@@ -214,8 +229,11 @@ mod tests {
     #[test]
     fn a_key_proves_itself_by_the_algorithm_that_was_agreed_on() {
         let scratch = Scratch::new("prove");
-        let (ring, _) =
-            HostKeyRing::load(&[key(&scratch, "rsa", 0o600), key(&scratch, "p256", 0o600)], &[]);
+        let (ring, _) = HostKeyRing::load(
+            &[key(&scratch, "rsa", 0o600), key(&scratch, "p256", 0o600)],
+            &[],
+            None,
+        );
         for blob in ring.public_blobs() {
             for rsa in [SignatureAlgorithm::RsaSha2_256, SignatureAlgorithm::RsaSha2_512] {
                 let public = PublicKey::decode(&blob).unwrap();
@@ -244,7 +262,7 @@ mod tests {
             testdata("private/p256.pub"),
             missing.clone(),
         ];
-        let (ring, complaints) = HostKeyRing::load(&files, &certificates);
+        let (ring, complaints) = HostKeyRing::load(&files, &certificates, None);
         assert_eq!(names(&ring), ["ecdsa-sha2-nistp256"]);
         let shown = |path: &Path| path.display().to_string();
         assert!(complaints[0].contains("WARNING: UNPROTECTED PRIVATE KEY FILE!"));
@@ -267,7 +285,25 @@ mod tests {
                 ),
             ]
         );
-        assert!(HostKeyRing::load(&[missing], &[]).0.is_empty());
+        assert!(HostKeyRing::load(&[missing], &[], None).0.is_empty());
+    }
+
+    #[test]
+    fn with_an_agent_the_public_half_is_enough() {
+        let scratch = Scratch::new("agent-keys");
+        let public = fs::read_to_string(testdata("private/ed25519.pub")).unwrap();
+        let file = scratch.file("host.pub", &public, 0o644);
+        let certificate = testdata("certificate/host-cert.pub");
+        let files = [file, key(&scratch, "p256", 0o600)];
+        let load = |agent| HostKeyRing::load(&files, from_ref(&certificate), agent);
+        let (ring, complaints) = load(Some(Path::new("/nonexistent/agent")));
+        assert_eq!(complaints, [""; 0]);
+        let expected = ["ssh-ed25519-cert-v01@openssh.com", "ssh-ed25519", "ecdsa-sha2-nistp256"];
+        assert_eq!(names(&ring), expected);
+        assert_eq!(ring.sign(SignatureAlgorithm::Ed25519.plain(), b"hash"), Err(SignFailed));
+        assert!(ring.sign(SignatureAlgorithm::EcdsaNistp256.plain(), b"hash").is_ok());
+        let (ring, complaints) = load(None);
+        assert_eq!((names(&ring), complaints.len()), (vec!["ecdsa-sha2-nistp256"], 2));
     }
 
     #[test]
@@ -276,7 +312,7 @@ mod tests {
         let path = scratch.path("ssh_host_ed25519_key");
         generate_host_key(&path).unwrap();
         assert_eq!(path.metadata().unwrap().mode() & 0o777, 0o600);
-        let (ring, complaints) = HostKeyRing::load(std::slice::from_ref(&path), &[]);
+        let (ring, complaints) = HostKeyRing::load(from_ref(&path), &[], None);
         assert_eq!((names(&ring), complaints), (vec!["ssh-ed25519"], vec![]));
         let beside = PublicKeyLine::load(&scratch.path("ssh_host_ed25519_key.pub")).unwrap();
         assert_eq!(ring.public_blobs().collect::<Vec<_>>(), [beside.blob]);

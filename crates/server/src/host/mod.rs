@@ -16,6 +16,7 @@ mod rights;
 pub(crate) mod root_login;
 pub(crate) mod rules;
 mod shadow;
+mod signer;
 mod sockets;
 pub(crate) mod system;
 #[cfg(test)]
@@ -106,6 +107,9 @@ pub(crate) trait Host: Send + Sync {
         origin: &Origin,
         rules: &KeyRules,
     ) -> KeyVerdict;
+
+    /// Whether anybody has a password here at all: otherwise none is asked for.
+    fn has_passwords(&self) -> bool;
 
     /// Whether this is the account's password; an account that does not exist takes as long to say so.
     ///

@@ -51,6 +51,10 @@ impl Host for SystemHost {
         authorized::check_key(account, key, origin, rules)
     }
 
+    fn has_passwords(&self) -> bool {
+        true
+    }
+
     fn check_password(
         &self,
         account: Option<&Account>,

@@ -82,6 +82,10 @@ impl Host for UserHost {
         authorized::check_key(account, key, origin, rules)
     }
 
+    fn has_passwords(&self) -> bool {
+        self.users_file.is_some()
+    }
+
     fn check_password(
         &self,
         account: Option<&Account>,

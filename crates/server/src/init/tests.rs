@@ -85,6 +85,24 @@ fn the_report_can_be_pasted_into_a_shell() {
 }
 
 #[test]
+fn a_folder_that_others_can_write_to_is_usable_and_the_price_is_said() {
+    let scratch = Scratch::new("loose");
+    fs::set_permissions(&scratch.0, fs::Permissions::from_mode(0o777)).unwrap();
+    let folder = scratch.0.join("gateway");
+    let report = prepare(&folder, None, &key).unwrap();
+    assert!(
+        report.contains(&format!(
+            "Others can write to {}, so StrictModes is off",
+            scratch.0.display()
+        )),
+        "{report}"
+    );
+    let config = ServerConfig::load(Some(&folder.join("aditd.conf")), &[], &ALGORITHMS).unwrap();
+    assert!(!config.global_options().strict_modes);
+    assert_eq!(loose(Path::new("/")), None);
+}
+
+#[test]
 fn nothing_that_is_there_is_touched() {
     for name in ["aditd.conf", "host_ed25519", "host_ed25519.pub", "keys", "tunnel_ed25519.pub"] {
         let scratch = Scratch::new("there");

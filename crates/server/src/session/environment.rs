@@ -15,6 +15,8 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 /// Variables the client may set; sshd counts as far.
 const MAX_ACCEPTED: usize = 128;
+/// Bytes of them all together; the system would not take much more for one.
+const MAX_ACCEPTED_BYTES: usize = 128 * 1024;
 
 /// Where programs are looked for, where nothing else says so.
 const PATH: &str = "/usr/local/bin:/usr/bin:/bin:/usr/games";
@@ -45,8 +47,9 @@ impl Environment {
         self.0.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str()))
     }
 
-    fn has_room(&self) -> bool {
-        self.0.len() < MAX_ACCEPTED
+    fn has_room_for(&self, len: usize) -> bool {
+        let taken: usize = self.0.iter().map(|(name, value)| name.len() + value.len()).sum();
+        self.0.len() < MAX_ACCEPTED && taken + len <= MAX_ACCEPTED_BYTES
     }
 }
 
@@ -62,7 +65,8 @@ pub(super) fn accept(
     value: &[u8],
 ) -> bool {
     let is_let_in = std::str::from_utf8(name).is_ok_and(|name| lets_in(patterns, name));
-    if !is_let_in || !can_hold(name, value) || !accepted.has_room() {
+    let has_room = accepted.has_room_for(name.len() + value.len());
+    if !is_let_in || !can_hold(name, value) || !has_room {
         return false;
     }
     accepted.set(OsStr::from_bytes(name), OsStr::from_bytes(value));
@@ -192,6 +196,8 @@ mod tests {
             assert!(accept(&mut environment, &patterns, name.as_bytes(), b""));
         }
         assert!(!accept(&mut environment, &patterns, b"B", b""));
+        assert!(!accepted(&["*"], "A", &"x".repeat(MAX_ACCEPTED_BYTES)));
+        assert!(accepted(&["*"], "A", &"x".repeat(MAX_ACCEPTED_BYTES - 1)));
     }
 
     #[test]

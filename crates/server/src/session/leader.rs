@@ -94,10 +94,23 @@ pub(crate) fn start(plan: &Plan, ends: Ends) -> io::Result<Leader> {
     if let Some(path) = &auth_info {
         command.env(marked(BEHIND, "SSH_USER_AUTH".as_ref()), path);
     }
+    let child = spawn(command, ends)?;
+    Ok(Leader { pid: Pid::from_child(&child), child: Mutex::new(child), auth_info })
+}
+
+/// One at a time. A process that is being started has copies of all descriptors until it executes its program: it would
+/// hold another command's pipes open, if only for a moment, in which that command's output has not ended.
+static SPAWNING: Mutex<()> = Mutex::new(());
+
+fn spawn(mut command: Command, ends: Ends) -> io::Result<Child> {
+    let alone = SPAWNING.lock().unwrap_or_else(PoisonError::into_inner);
     command.stdin(Stdio::from(ends.stdin));
     command.stdout(Stdio::from(ends.stdout)).stderr(Stdio::from(ends.stderr));
-    let child = command.spawn()?;
-    Ok(Leader { pid: Pid::from_child(&child), child: Mutex::new(child), auth_info })
+    let child = command.spawn();
+    // This program's copies of the ends go before the next one starts.
+    drop(command);
+    drop(alone);
+    child
 }
 
 /// Writes the file that ExposeAuthInfo asks for: the user's, and nobody else's to read.

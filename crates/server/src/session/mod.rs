@@ -389,13 +389,13 @@ impl Sessions {
 
     /// The command has ended: what it wrote is read to the end, and then the client is told.
     fn exited(&mut self, reactor: &mut Reactor, id: Id, exit: Exit) {
-        let Some(found) = self.find(id) else { return };
+        // A closed channel has ended otherwise.
+        let Some(found) = self.find(id).filter(|found| !found.closed) else { return };
         found.stage = Stage::Exited(exit);
         for output in found.outputs.iter().filter(|output| !output.ended) {
             reactor.drain(output.stream);
         }
         self.advance(reactor, id);
-        self.settle(id);
     }
 
     /// Tells the client what can be told by now.

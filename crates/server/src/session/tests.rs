@@ -36,6 +36,9 @@ impl Host for Bare {
     fn check_key(&self, _: &Account, _: &ShownKey<'_>, _: &Origin, _: &KeyRules) -> KeyVerdict {
         Err("no keys here".into())
     }
+    fn has_passwords(&self) -> bool {
+        false
+    }
     fn check_password(&self, _: Option<&Account>, _: &[u8], _: bool) -> bool {
         false
     }
@@ -777,14 +780,16 @@ mod with_a_terminal {
     #[test]
     fn a_process_left_behind_does_not_keep_the_channel_open() {
         let mut scene = Scene::new(rules());
-        // It outlives the hang-up, and holds the terminal until its pipe ends, with this test.
-        let (gate, held) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::empty()).unwrap();
-        let command = "trap '' HUP; (sleep 60) & echo main; exit 6";
-        let channel = on_terminal(&mut scene, command);
+        // What is left behind outlives the hang-up, and holds the terminal until it is told to go.
+        let path = std::env::temp_dir().join(format!("adit-left-{}", std::process::id()));
+        let pipe = path.display();
+        let command = format!("mkfifo {pipe}; trap '' HUP; (read x < {pipe}) & echo main; exit 6");
+        let channel = on_terminal(&mut scene, &command);
         let seen = scene.whole(channel);
         assert_eq!(out(&seen), "main\n");
         assert!(seen.ends_with(&[Seen::Eof, status(6), Seen::Closed]), "{seen:?}");
-        drop((gate, held));
+        std::fs::write(&path, "go\n").unwrap();
+        std::fs::remove_file(&path).unwrap();
     }
 
     #[test]

@@ -115,7 +115,10 @@ fn revoked_keys_and_authorities_log_nobody_in() {
     let scratch = Scratch::new("revoked");
     scratch.file(FILE, &public_line(KEY), 0o600);
     let account = scratch.account("ada");
-    let with = |list: &str| KeyRules { revoked_keys: vec![testdata(list)], ..trusting(&scratch) };
+    let with = |list: &str| KeyRules {
+        revoked_keys: vec![testdata("revoked/empty.krl"), testdata(list)],
+        ..trusting(&scratch)
+    };
     assert!(check(&account, KEY, &with("revoked/empty.krl")).is_ok());
     for list in ["revoked/keys.krl", "revoked/sha256.krl", "private/ed25519.pub"] {
         let refused = check(&account, KEY, &with(list)).unwrap_err();
