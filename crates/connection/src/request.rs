@@ -588,7 +588,6 @@ mod tests {
         let mut script = Script::server();
         let channel = script.served_session();
         script.hear(&ChannelClose { recipient_channel: channel.number().0 });
-        script.said();
         assert_eq!(script.us.request(channel, &Request::Shell, true), Err(Blocked::Closed));
         script.expect_silence();
         assert_eq!(script.us.request(channel, &Request::ExitStatus(7), false), Ok(None));

@@ -156,7 +156,7 @@ impl Sessions {
         let Some(found) = self.find(id).filter(|found| !found.closed) else { return };
         // A client that has our EOF and has sent its own may close before the system says how the command ended.
         if found.eof_sent && found.leader().is_some() {
-            return;
+            return reactor.keep_channel(session, channel);
         }
         found.end(reactor, session);
         self.settle(id);
