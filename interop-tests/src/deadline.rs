@@ -10,7 +10,7 @@ use std::{
 };
 
 /// Far longer than anything here takes on a busy machine.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Asks again and again until `probe` has an answer.
 ///

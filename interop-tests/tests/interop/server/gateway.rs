@@ -325,7 +325,9 @@ fn a_folder_is_prepared_in_one_step_and_serves() {
     let mut command = Command::new(aditd::program());
     command.arg("-f").arg(folder.join("aditd.conf")).args(["-D", "-e"]);
     // The prepared configuration permits some ports only; and the scratch folder lies where everybody may write.
-    for option in ["ListenAddress=127.0.0.1", "PermitOpen=any", "PermitListen=any", "StrictModes=no"] {
+    for option in
+        ["ListenAddress=127.0.0.1", "PermitOpen=any", "PermitListen=any", "StrictModes=no"]
+    {
         command.args(["-o", option]);
     }
     let _server = Guarded::start("the server", &mut command);
