@@ -6,8 +6,7 @@
 //!
 //! Beyond sshd_config(5): a host may be a network (`10.0.0.0/8:5432`, `[fd00::/8]:*`), a port a range (`web:8000-8999`).
 
-use crate::network::{Network, NetworkError};
-use crate::pattern::matches;
+use adit_pattern::{Network, NetworkError, matches};
 use std::fmt;
 use std::marker::PhantomData;
 use std::net::IpAddr;

@@ -203,7 +203,7 @@ effects! {
     AllowGroups: "AllowGroups a b\nAllowGroups c" => allow_groups == strings(["a", "b", "c"]);
     AllowUsers: "AllowUsers ada *@10.0.0.0/8" => allow_users == [
         UserPattern { user: "ada".into(), from: None },
-        UserPattern { user: "*".into(), from: Some(access::HostPatterns::parse("10.0.0.0/8").unwrap()) },
+        UserPattern { user: "*".into(), from: Some(AddressList::parse("10.0.0.0/8").unwrap()) },
     ];
     DenyGroups: "DenyGroups a" => deny_groups == strings(["a"]);
     DenyUsers: "DenyUsers eve" => deny_users == [UserPattern { user: "eve".into(), from: None }];

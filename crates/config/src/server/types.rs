@@ -4,7 +4,7 @@
 //! Errors: none.   Allocates: never.
 //! Proved by: `tests` in `server`.
 
-use crate::pattern::matches;
+use adit_pattern::matches;
 use std::fmt;
 use std::time::Duration;
 
@@ -224,7 +224,7 @@ impl PermitUserEnvironment {
             Self::No => false,
             Self::Yes => true,
             Self::Only(list) => {
-                crate::pattern::matches_list(name, list) == crate::pattern::Verdict::Match
+                adit_pattern::matches_list(name, list) == adit_pattern::Verdict::Match
             }
         }
     }
