@@ -154,6 +154,10 @@ impl Sessions {
     pub(crate) fn closed(&mut self, reactor: &mut Reactor, session: Key, channel: Channel) {
         let id = (session, channel);
         let Some(found) = self.find(id).filter(|found| !found.closed) else { return };
+        // A client that has our EOF and has sent its own may close before the system says how the command ended.
+        if found.eof_sent && found.leader().is_some() {
+            return reactor.keep_channel(session, channel);
+        }
         found.end(reactor, session);
         self.settle(id);
     }
