@@ -46,6 +46,8 @@ pub(crate) enum Event<'a> {
     UserRefused { peer: Peer, user: &'a str, reason: &'a str },
     /// PermitRootLogin
     RootRefused { peer: Peer },
+    /// A key might have done, but for this: a file that others can write, a certificate that has expired.
+    KeyRefused { peer: Peer, user: &'a str, reason: &'a str },
     /// A user is in.
     LoginAccepted { peer: Peer, user: &'a str, method: &'a str, key: Option<Key<'a>> },
     /// A method is done, and others are asked for (AuthenticationMethods).
@@ -301,6 +303,12 @@ impl Event<'_> {
                 "root-refused", Info,
                 format_args!("ROOT LOGIN REFUSED FROM {peer}"),
                 &[peer.ends()[0], peer.ends()[1], ("user", "root".into()), peer.number()], &[],
+            ),
+            Self::KeyRefused { peer, user, reason } => log.row(
+                "key-refused", Info,
+                format_args!("{reason}"),
+                &[],
+                &[peer.ends()[0], peer.ends()[1], ("user", (*user).into()), peer.number()],
             ),
             Self::LoginAccepted { peer, user, method, key } => log.row(
                 "login-accepted", Info,
