@@ -25,18 +25,28 @@ impl Worker {
         };
         if channels > 0 {
             connection.unused_since = None;
-        } else if connection.unused_since.is_none() {
-            connection.unused_since = Some(now);
+            return;
+        }
+        connection.unused_since.get_or_insert(now);
+        // Clients may open and close channels as often as they like: the reminder that is out looks at the last time.
+        if !std::mem::replace(&mut connection.unused_watched, true) {
             self.remind(reactor, now + timeout, key, Due::Unused);
         }
     }
 
     pub(crate) fn check_unused(&mut self, reactor: &mut Reactor, key: Key) {
-        let Some(connection) = self.connections.get(&key) else { return };
+        let Some(connection) = self.connections.get_mut(&key) else { return };
+        connection.unused_watched = false;
         let timeout = connection.member().and_then(|member| unused_timeout(member));
-        let over = connection.unused_since.zip(timeout);
-        if over.is_some_and(|(since, timeout)| since + timeout <= reactor.now()) {
-            self.dismiss_one(reactor, key, Fault::Unused, "no channel was open for too long");
+        match connection.unused_since.zip(timeout).map(|(since, timeout)| since + timeout) {
+            Some(end) if end <= reactor.now() => {
+                self.dismiss_one(reactor, key, Fault::Unused, "no channel was open for too long");
+            }
+            Some(end) => {
+                connection.unused_watched = true;
+                self.remind(reactor, end, key, Due::Unused);
+            }
+            None => {}
         }
     }
 }
