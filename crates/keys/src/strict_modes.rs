@@ -23,6 +23,9 @@ impl Unsafe {
 /// Write permission for the group or for everybody.
 const WRITABLE_BY_OTHERS: u32 = 0o022;
 
+/// In such a directory nobody removes what is another's, but anybody adds.
+const STICKY: u32 = 0o1000;
+
 /// Whether only `uid` and root can have written the open file, and moved anything to its `path`.
 ///
 /// Directories are judged upwards to and with `home`, where the path leads through it, else up to the root.
@@ -60,13 +63,18 @@ fn check_status(
     if !status.is_file() {
         return Err(Unsafe(format!("{} is not a regular file", real.display())));
     }
-    if !is_private(status, uid) {
-        return Err(Unsafe(format!("bad ownership or modes for file {}", real.display())));
+    if let Some(fault) = fault(status, uid) {
+        let shown = real.display();
+        return Err(Unsafe(format!("bad ownership or modes for file {shown}: {fault}")));
     }
     for directory in real.ancestors().skip(1) {
-        if !directory.metadata().is_ok_and(|status| is_private(&status, uid)) {
+        let fault = match directory.metadata() {
+            Ok(status) => fault(&status, uid),
+            Err(error) => Some(crate::os_text(&error)),
+        };
+        if let Some(fault) = fault {
             let shown = directory.display();
-            return Err(Unsafe(format!("bad ownership or modes for directory {shown}")));
+            return Err(Unsafe(format!("bad ownership or modes for directory {shown}: {fault}")));
         }
         if home.as_deref() == Some(directory) {
             break;
@@ -75,8 +83,21 @@ fn check_status(
     Ok(())
 }
 
-fn is_private(status: &Metadata, uid: u32) -> bool {
-    [0, uid].contains(&status.uid()) && status.mode() & WRITABLE_BY_OTHERS == 0
+/// What is wrong, and what to do about it.
+fn fault(status: &Metadata, uid: u32) -> Option<String> {
+    let (owner, mode) = (status.uid(), status.mode());
+    if ![0, uid].contains(&owner) {
+        return Some(format!("its owner is user {owner}, neither root nor user {uid}"));
+    }
+    match mode & WRITABLE_BY_OTHERS {
+        0 => None,
+        // It is meant to be so: /tmp.
+        _ if mode & STICKY != 0 => Some(
+            "others can write to it, as they should; keep the keys elsewhere, or set StrictModes no"
+                .to_owned(),
+        ),
+        _ => Some(format!("others can write to it, mode {:o}; chmod go-w", mode & 0o7777)),
+    }
 }
 
 impl fmt::Display for Unsafe {
@@ -133,10 +154,18 @@ mod tests {
             ("home", "directory"),
         ] {
             let full = scratch.path().join(path);
-            for mode in [0o775, 0o757] {
+            for (mode, advice) in [
+                (0o775, "others can write to it, mode 775; chmod go-w"),
+                (0o757, "others can write to it, mode 757; chmod go-w"),
+                (
+                    0o1777,
+                    "others can write to it, as they should; keep the keys elsewhere, or set StrictModes no",
+                ),
+            ] {
                 chmod(&full, mode);
-                let expected =
-                    format!("Authentication refused: bad ownership or modes for {kind} /{path}");
+                let expected = format!(
+                    "Authentication refused: bad ownership or modes for {kind} /{path}: {advice}"
+                );
                 assert_eq!(judged(&scratch, own_uid()), Err(expected));
             }
             chmod(&full, 0o755);

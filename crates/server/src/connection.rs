@@ -26,6 +26,8 @@ pub(crate) struct Connection {
     pub(crate) phase: Phase,
     /// Since when it has had no channel.
     pub(crate) unused_since: Option<Millis>,
+    /// A reminder of that is out.
+    pub(crate) unused_watched: bool,
     /// Why this side ends it, where that is a fault of the client's.
     pub(crate) fault: Option<Fault>,
     /// At the level of its Match blocks.

@@ -25,19 +25,39 @@ impl Worker {
         };
         if channels > 0 {
             connection.unused_since = None;
-        } else if connection.unused_since.is_none() {
-            connection.unused_since = Some(now);
-            self.remind(reactor, now + timeout, key, Due::Unused);
+            return;
+        }
+        connection.unused_since.get_or_insert(now);
+        // Clients may open and close channels as often as they like: the reminder that is out looks at the last time.
+        if !std::mem::replace(&mut connection.unused_watched, true) {
+            self.remind_soon(reactor, timeout, key, Due::Unused);
         }
     }
 
     pub(crate) fn check_unused(&mut self, reactor: &mut Reactor, key: Key) {
-        let Some(connection) = self.connections.get(&key) else { return };
+        let Some(connection) = self.connections.get_mut(&key) else { return };
+        connection.unused_watched = false;
         let timeout = connection.member().and_then(|member| unused_timeout(member));
-        let over = connection.unused_since.zip(timeout);
-        if over.is_some_and(|(since, timeout)| since + timeout <= reactor.now()) {
-            self.dismiss_one(reactor, key, Fault::Unused, "no channel was open for too long");
+        match connection.unused_since.zip(timeout).map(|(since, timeout)| since + timeout) {
+            Some(end) if end <= reactor.now() => {
+                self.dismiss_one(reactor, key, Fault::Unused, "no channel was open for too long");
+            }
+            Some(end) => {
+                connection.unused_watched = true;
+                self.remind_soon(reactor, end - reactor.now(), key, Due::Unused);
+            }
+            None => {}
         }
+    }
+}
+
+/// Reminders cannot be taken back. Whoever is gone leaves one for so long at most, however long the time that is set.
+const NAP: Millis = 600_000;
+
+impl Worker {
+    /// Looks again after a while, or earlier: whoever looks finds out whether it is time.
+    fn remind_soon(&mut self, reactor: &mut Reactor, wait: Millis, key: Key, due: Due) {
+        self.remind(reactor, reactor.now() + wait.min(NAP), key, due);
     }
 }
 
@@ -52,8 +72,7 @@ impl Worker {
     pub(crate) fn watch_channels(&mut self, reactor: &mut Reactor, key: Key) {
         let member = self.connections.get(&key).and_then(Connection::member);
         if let Some(shortest) = member.and_then(|member| shortest_timeout(&member.options)) {
-            let at = reactor.now() + shortest;
-            self.remind(reactor, at, key, Due::IdleChannels);
+            self.remind_soon(reactor, shortest, key, Due::IdleChannels);
         }
     }
 
@@ -71,7 +90,7 @@ impl Worker {
             }
         }
         self.served(reactor, Some(key));
-        self.remind(reactor, reactor.now() + wait, key, Due::IdleChannels);
+        self.remind_soon(reactor, wait, key, Due::IdleChannels);
     }
 
     fn standing(&self, reactor: &Reactor, key: Key) -> impl Iterator<Item = (End, Idler)> {

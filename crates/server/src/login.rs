@@ -2,11 +2,12 @@
 //! Touches: one connection's login; the host on helper threads.   Never: messages, key files, password hashes.
 //! Invariants: who may not log in goes through the same questions; a grant counts only for a key that has signed.
 //! Errors: none; what cannot be found out is a refusal.   Allocates: one login's worth, gone with its end.
-//! Proved by: `tests` below, interop `server`.
+//! Proved by: `tests` below, those of the worker, interop `server`.
 
 use crate::connection::{Connection, Ends, Fault, Phase};
 use crate::host::root_login::root_may_log_in;
-use crate::host::{Account, Host, KeyRules, KeyVerdict, Origin, ShownKey};
+use crate::host::{Account, Host, KeyRefusal, KeyRules, KeyVerdict, Origin, ShownKey};
+use crate::log::Event;
 use crate::policy::Permissions;
 use crate::rules;
 use crate::settings::Settings;
@@ -22,9 +23,6 @@ use std::sync::Arc;
 
 /// Failures are told after at least this long, whatever made them: how long a check took must not tell what was wrong.
 const LEAST_DELAY: Millis = 6;
-
-/// What is said of a key that would do if it were not root's.
-const ROOT_REFUSED: &str = "PermitRootLogin does not let root in this way";
 
 /// Somebody who wants to be let in.
 pub(crate) struct Login {
@@ -183,11 +181,8 @@ impl Worker {
             Ok(grants) if check.signed => login.granted.push((check.public_key, grants)),
             Ok(_) => {}
             Err(why) => {
-                let root = why == ROOT_REFUSED;
-                login.refusal = Some(why);
-                if root {
-                    self.log_root_refused(key);
-                }
+                login.refusal = Some(why.to_string());
+                self.log_key_refused(key, &why);
             }
         }
         reactor.answer_login(key, |server| server.key_checked(accepted));
@@ -265,19 +260,20 @@ impl Worker {
             self.log_accepted(key, last, false);
         }
         let Some(connection) = self.connections.get_mut(&key) else { return };
-        let Phase::Login(login) = std::mem::replace(&mut connection.phase, Phase::Greeting) else {
-            return;
-        };
-        let Login { account: Some(account), options, granted, .. } = *login else { return };
-        let admitted = self.shared.limits().authenticated(&mut connection.ticket, &account.name);
-        if let Err(refusal) = admitted {
-            let peer = connection.peer();
-            self.shared
-                .log
-                .event(&crate::log::Event::ConnectionRefused { peer, refusal: &refusal });
-            return reactor.close_session(key, refusal.to_client());
-        }
-        match Permissions::new(account, options, granted, proven) {
+        let Phase::Login(login) = &mut connection.phase else { return };
+        let Some(account) = login.account.clone() else { return };
+        let granted = std::mem::take(&mut login.granted);
+        let permissions = Permissions::new(account, login.options.clone(), granted, proven);
+        let admitted = permissions.and_then(|permissions| {
+            let user = &permissions.account.name;
+            let counted = self.shared.limits().authenticated(&mut connection.ticket, user);
+            counted.map(|()| permissions).map_err(|refusal| {
+                let peer = connection.peer();
+                connection.log.event(&Event::ConnectionRefused { peer, refusal: &refusal });
+                refusal.to_client().to_owned()
+            })
+        });
+        match admitted {
             Ok(permissions) => connection.phase = Phase::Member(Arc::new(permissions)),
             Err(why) => {
                 connection.goodbye.clone_from(&why);
@@ -305,11 +301,12 @@ fn verdict(
     rules: &KeyRules,
     options: &ServerOptions,
 ) -> KeyVerdict {
-    let account = account.ok_or("no such user")?;
+    let account = account.ok_or_else(|| KeyRefusal::Foreign("no such user".into()))?;
     let grants = host.check_key(account, key, origin, rules)?;
-    let forced = grants.command.is_some() || options.force_command.is_some();
+    // ForceCommand is no reason: the key has to be one for a single purpose.
+    let forced = grants.command.is_some();
     if account.is_root() && !root_may_log_in(options.permit_root_login, true, forced) {
-        return Err(ROOT_REFUSED.into());
+        return Err(KeyRefusal::Root);
     }
     Ok(grants)
 }
@@ -334,7 +331,7 @@ fn who_is(host: &dyn Host, settings: &Settings, user: &str, ends: Ends) -> Who {
         Ok(Some(account)) => options
             .lets_in(&context)
             .map_err(|because| because.trim_start_matches("because ").to_owned())
-            .and_then(|()| host.admits(account))
+            .and_then(|()| host.admits(account, options.chroot_directory.is_none()))
             .map_err(NotIn::Refused),
         Ok(None) => Err(NotIn::Unknown),
         Err(error) => Err(NotIn::Refused(format!("the look-up failed: {error}"))),
@@ -378,6 +375,38 @@ const fn method(method: AuthMethod) -> Method {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::algorithms::ALGORITHMS;
+    use crate::host::testing::{House, account_of};
+    use adit_config::server::ServerConfig;
+
+    fn options(lines: &[&str]) -> ServerOptions {
+        let lines: Vec<String> = lines.iter().map(ToString::to_string).collect();
+        ServerConfig::load(None, &lines, &ALGORITHMS).unwrap().global_options()
+    }
+
+    #[test]
+    fn only_a_key_for_one_command_lets_root_in_where_that_is_asked_for() {
+        let house = House::default().with_key("root", b"plain", "").with_key(
+            "root",
+            b"backup",
+            "command=\"backup\"",
+        );
+        let root = account_of("root", Some(0));
+        let origin = Origin { address: Ipv4Addr::LOCALHOST.into(), host: None };
+        let forced = ["PermitRootLogin forced-commands-only", "ForceCommand backup"];
+        for (lines, blob, expected) in [
+            (&forced[..], &b"plain"[..], Err(KeyRefusal::Root)),
+            (&forced, b"backup", Ok(())),
+            (&["PermitRootLogin no"], b"backup", Err(KeyRefusal::Root)),
+            (&["PermitRootLogin prohibit-password"], b"plain", Ok(())),
+            (&["PermitRootLogin yes"], b"plain", Ok(())),
+        ] {
+            let options = options(lines);
+            let (key, rules) = (ShownKey { blob, flags: None }, rules::keys(&options));
+            let said = verdict(&house, Some(&root), &key, &origin, &rules, &options).map(drop);
+            assert_eq!(said, expected, "{lines:?}");
+        }
+    }
 
     #[test]
     fn a_failure_is_told_at_one_of_a_few_times_whatever_the_check_took() {

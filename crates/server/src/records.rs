@@ -6,6 +6,7 @@
 
 use crate::connection::{Connection, Fault, Phase};
 use crate::front::Front;
+use crate::host::KeyRefusal;
 use crate::limits::{Ending, Refusal};
 use crate::log::{Certificate, Close, Endpoint, Event, Forward, Peer, Session, User};
 use crate::login::NotIn;
@@ -215,9 +216,15 @@ impl Worker {
         });
     }
 
-    pub(crate) fn log_root_refused(&self, key: Key) {
-        if let Some(connection) = self.connections.get(&key) {
-            connection.log.event(&Event::RootRefused { peer: connection.peer() });
+    pub(crate) fn log_key_refused(&self, key: Key, why: &KeyRefusal) {
+        let Some(connection) = self.connections.get(&key) else { return };
+        let (peer, user) = (connection.peer(), connection.user().unwrap_or_default());
+        match why {
+            KeyRefusal::Foreign(_) => {}
+            KeyRefusal::Flawed(reason) => {
+                connection.log.event(&Event::KeyRefused { peer, user, reason });
+            }
+            KeyRefusal::Root => connection.log.event(&Event::RootRefused { peer }),
         }
     }
 
@@ -265,8 +272,7 @@ impl Worker {
         let (id, what) = (notice.channel.number().0, notice.what());
         if let SessionEnd::Refused(reason) = &notice.end {
             let number = connection.number;
-            return self
-                .shared
+            return connection
                 .log
                 .info(format_args!("connection {number}: {what} of {user} was refused: {reason}"));
         }

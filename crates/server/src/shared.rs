@@ -54,14 +54,16 @@ impl Shared {
         }
     }
 
-    /// With defaults, no host keys and a log that goes nowhere.
+    /// With these lines of configuration, one host key and nothing of the system's.
     #[cfg(test)]
-    pub(crate) fn bare(host: Arc<dyn Host>) -> Self {
-        let config =
-            adit_config::server::ServerConfig::load(None, &[], &crate::algorithms::ALGORITHMS);
-        let settings = Settings::with_keys(config.unwrap(), Default::default());
-        let errands = Errands::new(2).unwrap();
-        Self::new(host, errands, Log::none(), settings, Limits::new(Default::default()), None)
+    pub(crate) fn for_test(host: Arc<dyn Host>, lines: &[&str], log: Log) -> Self {
+        use crate::host::keys::HostKeyRing;
+        let lines: Vec<String> = lines.iter().map(ToString::to_string).collect();
+        let algorithms = &crate::algorithms::ALGORITHMS;
+        let config = adit_config::server::ServerConfig::load(None, &lines, algorithms).unwrap();
+        let settings = Settings::with_keys(config, HostKeyRing::of(adit_testkit::keys::key(7)));
+        let limits = Limits::new(crate::rules::limits(&settings.global));
+        Self::new(host, Errands::new(2).unwrap(), log, settings, limits, None)
     }
 
     /// What is in force now.

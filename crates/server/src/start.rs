@@ -202,6 +202,13 @@ fn host(options: &ServerOptions) -> Result<Arc<dyn Host>, Failed> {
         (Role::Gateway, _) => {
             Arc::new(GatewayHost::new(users_file).map_err(|error| error.to_string())?)
         }
+        (Role::System | Role::Auto, true) if users_file.is_some() => {
+            // Whoever is locked in it could log in all the same.
+            return Err("UsersFile has no effect with Role system, where users and passwords are the system's: \
+                        remove it, or set Role gateway"
+                .to_owned()
+                .into());
+        }
         (Role::System | Role::Auto, true) => Arc::new(SystemHost),
         (Role::User | Role::Auto, _) => Arc::new(UserHost::new(users_file)?),
         (Role::System, false) => {

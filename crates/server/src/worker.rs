@@ -2,7 +2,7 @@
 //! Touches: the events of one reactor.   Never: another loop's connections.
 //! Invariants: what another thread has to say comes through the postbox; a connection is forgotten in one place.
 //! Errors: a connection's own end the connection.   Allocates: per connection.
-//! Proved by: interop `server`.
+//! Proved by: `tests`, with a client on the same loop; interop `server`.
 
 use crate::connection::{Connection, Ends, Fault, Phase};
 use crate::errand::{Mail, Postbox};
@@ -126,6 +126,7 @@ impl Worker {
             since: reactor.now(),
             phase: Phase::Greeting,
             unused_since: None,
+            unused_watched: false,
             fault: None,
             log: self.shared.log.clone(),
             goodbye: String::new(),
@@ -325,3 +326,6 @@ impl Worker {
         self.load.fetch_sub(1, Ordering::Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@
 
 use super::command::KeyCommand;
 use super::rights::with_rights_of;
-use super::{Account, KeyRules, KeyVerdict, Origin, ShownKey, clock, tokens};
+use super::{Account, KeyRefusal, KeyRules, KeyVerdict, Origin, ShownKey, clock, tokens};
 use adit_crypto::{Certificate, PublicKey, SecurityKeyUse};
 use adit_keys::authorized_keys::{Found, Grants, Login, search, search_principals};
 use adit_keys::certificate::{Holder, check_user_certificate};
@@ -29,9 +29,10 @@ pub(super) fn check_key(
     origin: &Origin,
     rules: &KeyRules,
 ) -> KeyVerdict {
-    let key = PublicKey::decode(shown.blob).map_err(|error| error.to_string())?;
-    check_size(&key, rules)?;
-    check_revoked(&key, rules)?;
+    let key = PublicKey::decode(shown.blob);
+    let key = key.map_err(|error| KeyRefusal::Foreign(error.to_string()))?;
+    check_size(&key, rules).map_err(KeyRefusal::Foreign)?;
+    check_revoked(&key, rules).map_err(KeyRefusal::Flawed)?;
     let login = Login {
         user: &account.name,
         address: origin.address,
@@ -42,7 +43,7 @@ pub(super) fn check_key(
     };
     let search = Search { account, login, rules, refusals: Vec::new() };
     let grants = search.grants(&key)?;
-    check_security_key(&key, shown.flags, &grants, rules)?;
+    check_security_key(&key, shown.flags, &grants, rules).map_err(KeyRefusal::Flawed)?;
     Ok(grants)
 }
 
@@ -111,8 +112,8 @@ impl Search<'_> {
             return Ok(grants);
         }
         Err(match self.refusals.is_empty() {
-            true => "not an authorized key".to_owned(),
-            false => self.refusals.join("; "),
+            true => KeyRefusal::Foreign("not an authorized key".into()),
+            false => KeyRefusal::Flawed(self.refusals.join("; ")),
         })
     }
 

@@ -5,9 +5,7 @@
 //! Proved by: `tests` below.
 
 use super::users_file::{Users, UsersFileError};
-use super::{
-    Account, Host, KeyRules, KeyVerdict, Origin, ShownKey, authorized, is_locked, sockets,
-};
+use super::{Account, Host, KeyRules, KeyVerdict, LOCKED, Origin, ShownKey, authorized, sockets};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -48,10 +46,10 @@ impl Host for GatewayHost {
         Ok(Some(Account { name: user.to_owned(), groups, system: None }))
     }
 
-    fn admits(&self, account: &Account) -> Result<(), String> {
+    fn admits(&self, account: &Account, _needs_shell: bool) -> Result<(), String> {
         let users = self.users().map_err(|error| error.to_string())?;
         match users.find(&account.name) {
-            Some(user) if user.is_locked => Err(is_locked(&account.name)),
+            Some(user) if user.is_locked => Err(LOCKED.into()),
             _ => Ok(()),
         }
     }
@@ -136,9 +134,8 @@ mod tests {
         let (ada, eve, other) = (account("ada"), account("eve"), account("other"));
         assert_eq!(ada.groups, ["tunnelers"]);
         assert_eq!((eve.groups.len(), other.groups.len()), (0, 0));
-        assert_eq!((host.admits(&ada), host.admits(&other)), (Ok(()), Ok(())));
-        let locked = "User eve not allowed because account is locked";
-        assert_eq!(host.admits(&eve), Err(locked.to_owned()));
+        assert_eq!((host.admits(&ada, true), host.admits(&other, true)), (Ok(()), Ok(())));
+        assert_eq!(host.admits(&eve, true), Err("account is locked".to_owned()));
         assert!(host.check_password(Some(&ada), b"secret", false));
         assert!(!host.check_password(Some(&eve), b"secret", false));
         assert!(!host.check_password(Some(&other), b"secret", false));
@@ -146,7 +143,7 @@ mod tests {
         assert!(!host.check_password(Some(&ada), b"secret", false));
         // A file that is broken meanwhile knows nobody, rather than some.
         scratch.file("users", "ada:*\nnonsense\n", 0o600);
-        assert!(host.account("ada").is_err() && host.admits(&ada).is_err());
+        assert!(host.account("ada").is_err() && host.admits(&ada, true).is_err());
     }
 
     #[test]

@@ -50,6 +50,12 @@ impl HostKeyRing {
         (ring, complaints)
     }
 
+    /// One key that is in no file.
+    #[cfg(test)]
+    pub(crate) fn of(key: SigningKey) -> Self {
+        Self { keys: vec![HostKey { key: Signer::Own(key), certificate: None }] }
+    }
+
     /// Without keys there is no server.
     pub(crate) fn is_empty(&self) -> bool {
         self.keys.is_empty()

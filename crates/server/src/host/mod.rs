@@ -20,7 +20,7 @@ mod signer;
 mod sockets;
 pub(crate) mod system;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 pub(crate) mod tokens;
 pub(crate) mod user;
 mod users_file;
@@ -30,6 +30,7 @@ pub(crate) use rules::KeyRules;
 use crate::session::{Ends, Leader, Plan, Terminal, TerminalWish};
 use adit_keys::authorized_keys::Grants;
 use rustix::process::Signal;
+use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -83,7 +84,27 @@ pub(crate) struct ShownKey<'a> {
 }
 
 /// What is said of a key.
-pub(crate) type KeyVerdict = Result<Grants, String>;
+pub(crate) type KeyVerdict = Result<Grants, KeyRefusal>;
+
+/// Why a key does not log somebody in; for the log only.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum KeyRefusal {
+    /// It is not one of the account's: usual, for clients try what they have.
+    Foreign(String),
+    /// It might have been, but for this: the administrator should hear of it.
+    Flawed(String),
+    /// PermitRootLogin does not let root in this way.
+    Root,
+}
+
+impl fmt::Display for KeyRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Foreign(why) | Self::Flawed(why) => why,
+            Self::Root => "PermitRootLogin does not let root in this way",
+        })
+    }
+}
 
 /// Whoever has privilege, files and secrets.
 pub(crate) trait Host: Send + Sync {
@@ -93,11 +114,12 @@ pub(crate) trait Host: Send + Sync {
     /// When the system's own look-up fails.
     fn account(&self, user: &str) -> io::Result<Option<Account>>;
 
-    /// Whether the account is fit to be logged in to: neither locked nor expired, with a shell that is there.
+    /// Whether the account is fit to be logged in to: neither locked nor expired, with a shell that is there where
+    /// it `needs_shell`. In a ChrootDirectory it is another shell.
     ///
     /// # Errors
-    /// The reason, for the log.
-    fn admits(&self, account: &Account) -> Result<(), String>;
+    /// The reason, for the log: to follow `not allowed because`.
+    fn admits(&self, account: &Account, needs_shell: bool) -> Result<(), String>;
 
     /// Whether the key may log the account in, and what it grants; a refusal says why.
     fn check_key(
@@ -177,6 +199,4 @@ pub(crate) trait Host: Send + Sync {
 }
 
 /// Why nobody logs in to an account that was locked.
-fn is_locked(user: &str) -> String {
-    format!("User {user} not allowed because account is locked")
-}
+const LOCKED: &str = "account is locked";

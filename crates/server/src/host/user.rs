@@ -67,7 +67,7 @@ impl Host for UserHost {
         Ok((user == self.me.name).then(|| self.me.clone()))
     }
 
-    fn admits(&self, _account: &Account) -> Result<(), String> {
+    fn admits(&self, _account: &Account, _needs_shell: bool) -> Result<(), String> {
         // Whoever runs this is logged in already.
         Ok(())
     }

@@ -46,6 +46,8 @@ pub(crate) enum Event<'a> {
     UserRefused { peer: Peer, user: &'a str, reason: &'a str },
     /// PermitRootLogin
     RootRefused { peer: Peer },
+    /// A key might have done, but for this: a file that others can write, a certificate that has expired.
+    KeyRefused { peer: Peer, user: &'a str, reason: &'a str },
     /// A user is in.
     LoginAccepted { peer: Peer, user: &'a str, method: &'a str, key: Option<Key<'a>> },
     /// A method is done, and others are asked for (AuthenticationMethods).
@@ -302,6 +304,12 @@ impl Event<'_> {
                 format_args!("ROOT LOGIN REFUSED FROM {peer}"),
                 &[peer.ends()[0], peer.ends()[1], ("user", "root".into()), peer.number()], &[],
             ),
+            Self::KeyRefused { peer, user, reason } => log.row(
+                "key-refused", Info,
+                format_args!("{reason}"),
+                &[],
+                &[peer.ends()[0], peer.ends()[1], ("user", (*user).into()), peer.number()],
+            ),
             Self::LoginAccepted { peer, user, method, key } => log.row(
                 "login-accepted", Info,
                 format_args!("Accepted {method} for {user} from {peer} ssh2{}", Shown(*key)),
@@ -387,7 +395,7 @@ impl Event<'_> {
             Self::SessionEnded { peer, user, session, status, signal, reason, millis } => log.row(
                 "session-ended", Info,
                 format_args!("Close session: user {user} from {peer} id {}", session.id),
-                &started(peer, user, session)[..4],
+                &ended(peer, user, session.id),
                 &[
                     peer.number(), ("kind", session.kind.into()), ("terminal", session.terminal.into()),
                     ("command", session.command.into()), ("status", (*status).into()), ("signal", (*signal).into()),
@@ -468,16 +476,9 @@ fn listener<'a>(peer: &'a Peer, user: &'a str, at: &'a Endpoint<'a>) -> [Field<'
     [remote, local, ("user", user.into()), ("listen", Value::Shown(at))]
 }
 
-fn started<'a>(peer: &'a Peer, user: &'a str, session: &'a Session<'a>) -> [Field<'a>; 6] {
+fn ended<'a>(peer: &'a Peer, user: &'a str, session: u32) -> [Field<'a>; 4] {
     let [remote, local] = peer.ends();
-    [
-        remote,
-        local,
-        ("user", user.into()),
-        ("session", session.id.into()),
-        ("kind", session.kind.into()),
-        ("terminal", session.terminal.into()),
-    ]
+    [remote, local, ("user", user.into()), ("session", session.into())]
 }
 
 impl Peer {

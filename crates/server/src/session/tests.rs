@@ -4,7 +4,9 @@
 
 use super::{Kind, Notice, SessionEnd, SessionRules};
 use crate::errand::Postbox;
-use crate::host::{Account, Host, KeyRules, KeyVerdict, Origin, ShownKey, SystemAccount};
+use crate::host::testing::House;
+use crate::host::{Account, SystemAccount};
+use crate::log::Log;
 use crate::session::Exit;
 use crate::shared::Shared;
 use crate::worker::Worker;
@@ -13,48 +15,10 @@ use adit_reactor::{Event, Handler, Key, Reactor, Socket};
 use adit_testkit::keys::{client_config, client_transport, server_config, server_transport};
 use adit_testkit::{FixedRng, Manners};
 use std::collections::HashMap;
-use std::io;
-use std::net::{SocketAddr, TcpListener};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::net::SocketAddr;
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::Arc;
-
-/// A host that has terminals and processes, and nothing else.
-struct Bare;
-
-fn nothing<T>() -> io::Result<T> {
-    Err(io::ErrorKind::Unsupported.into())
-}
-
-impl Host for Bare {
-    fn account(&self, _: &str) -> io::Result<Option<Account>> {
-        nothing()
-    }
-    fn admits(&self, _: &Account) -> Result<(), String> {
-        Ok(())
-    }
-    fn check_key(&self, _: &Account, _: &ShownKey<'_>, _: &Origin, _: &KeyRules) -> KeyVerdict {
-        Err("no keys here".into())
-    }
-    fn has_passwords(&self) -> bool {
-        false
-    }
-    fn check_password(&self, _: Option<&Account>, _: &[u8], _: bool) -> bool {
-        false
-    }
-    fn unlink_unix(&self, _: &Account, _: &str) -> io::Result<()> {
-        nothing()
-    }
-    fn connect_unix(&self, _: &Account, _: &str) -> io::Result<UnixStream> {
-        nothing()
-    }
-    fn listen_unix(&self, _: &Account, _: &str, _: u32, _: bool) -> io::Result<UnixListener> {
-        nothing()
-    }
-    fn listen_tcp(&self, _: &Account, _: SocketAddr) -> io::Result<TcpListener> {
-        nothing()
-    }
-}
 
 /// The program, which cargo builds for the tests in `tests/`.
 fn launcher() -> PathBuf {
@@ -185,7 +149,7 @@ impl Scene {
         let client = reactor.add_session(link(near), client).unwrap();
         let server = reactor.add_session(link(far), server).unwrap();
         let (postbox, mail) = Postbox::new(reactor.waker());
-        let shared = Shared::bare(Arc::new(Bare));
+        let shared = Shared::for_test(Arc::new(House::default()), &[], Log::none());
         let mut worker = Worker::new(Arc::new(shared), postbox, mail, Arc::default());
         worker.sessions.launcher = launcher();
         let both = Both {

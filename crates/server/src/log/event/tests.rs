@@ -106,6 +106,14 @@ fn the_log_speaks_as_sshd_does() {
         ),
         (Event::RootRefused { peer: peer() }, "ROOT LOGIN REFUSED FROM 1.2.3.4 port 5"),
         (
+            Event::KeyRefused {
+                peer: peer(),
+                user: "ada",
+                reason: "Authentication refused: bad ownership or modes for directory /home/ada",
+            },
+            "Authentication refused: bad ownership or modes for directory /home/ada remote=1.2.3.4:5 local=5.6.7.8:22 user=ada connection=7",
+        ),
+        (
             Event::LoginExceeded { peer: peer(), user: "x", valid: false },
             "maximum authentication attempts exceeded for invalid user x from 1.2.3.4 port 5 ssh2 [preauth]",
         ),
@@ -359,6 +367,7 @@ fn every_event(tell: &mut dyn FnMut(&Event<'_>)) {
         Event::UserInvalid { peer, user },
         Event::UserRefused { peer, user, reason },
         Event::RootRefused { peer },
+        Event::KeyRefused { peer, user, reason },
         Event::LoginAccepted { peer, user, method, key },
         Event::LoginPartial { peer, user, method, key },
         Event::LoginFailed {
