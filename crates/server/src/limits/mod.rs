@@ -15,6 +15,8 @@ mod startups;
 #[cfg(test)]
 mod tests;
 
+#[cfg(test)]
+pub(crate) use self::notice::Change;
 pub(crate) use self::{
     block::BlockSizes,
     notice::Notice,
