@@ -4,7 +4,7 @@
 //! Errors: `UnknownAlgorithm`.   Allocates: the resolved list.
 //! Proved by: `tests` below.
 
-use crate::pattern::{Verdict, matches_list};
+use adit_pattern::{Verdict, matches_list};
 
 /// Algorithm names of one kind, best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

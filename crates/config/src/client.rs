@@ -9,12 +9,12 @@ use crate::destination::{DestinationError, valid_hostname, valid_username};
 use crate::error::{ConfigError, Dialect, Note, Source};
 use crate::keywords::{Keyword, Options, Stored};
 use crate::line::{self, Line};
-use crate::pattern::{Verdict, matches_list};
 use crate::table::every;
 use crate::tokens::{Surroundings, TokenError, Tokens};
 use crate::types::{LogLevel, UpdateHostKeys};
 use crate::words;
 use adit_forward::{Direction, ForwardSpec};
+use adit_pattern::{Verdict, matches_list};
 
 /// Identity files tried when none is configured.
 const DEFAULT_IDENTITY_FILES: [&str; 3] = ["~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa"];

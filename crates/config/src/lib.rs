@@ -36,7 +36,6 @@ pub mod types;
 mod value;
 mod words;
 
-pub use adit_forward::pattern;
 pub use algorithms::{AlgorithmSet, Algorithms, by_name};
 pub use client::Partial;
 pub use destination::Destination;

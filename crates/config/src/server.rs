@@ -5,7 +5,6 @@
 //! Proved by: `tests` below, fuzz `sshd_config`.
 
 mod access;
-mod address_list;
 mod dump;
 mod files;
 mod keywords;
@@ -19,7 +18,7 @@ mod types;
 mod value;
 
 pub use access::UserPattern;
-pub use address_list::{AddressList, BadList};
+pub use adit_pattern::{AddressList, BadList};
 pub use files::{Disk, Files};
 pub use keywords::{KEYWORDS, Keyword, ServerOptions};
 pub use matching::MatchContext;

@@ -280,6 +280,10 @@ impl Connection {
         payload: &[u8],
     ) -> Result<Option<Event>, Violation> {
         decode::<RequestFailure>(payload)?;
+        // Dropbear's client before 2022 refuses also what wants no reply, such as the list of host keys.
+        if self.config.side == Side::Server && self.pending.queue.is_empty() {
+            return Ok(None);
+        }
         let (request, _) = self.pending.answered()?;
         self.forwards.remove(request);
         Ok(Some(Event::Reply { request, outcome: Outcome::Refused }))
@@ -599,7 +603,13 @@ mod tests {
     #[test]
     fn an_unsolicited_reply_is_a_violation() {
         assert_eq!(Script::client().hear_badly(&SUCCESS), Violation::UnsolicitedReply);
-        assert_eq!(Script::server().hear_badly(&FAILURE), Violation::UnsolicitedReply);
+        assert_eq!(Script::server().hear_badly(&SUCCESS), Violation::UnsolicitedReply);
+    }
+
+    #[test]
+    fn a_client_may_refuse_what_wants_no_reply() {
+        assert_eq!(Script::server().hear(&FAILURE), None);
+        assert_eq!(Script::client().hear_badly(&FAILURE), Violation::UnsolicitedReply);
     }
 
     #[test]

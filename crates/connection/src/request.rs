@@ -258,7 +258,12 @@ impl Connection {
         want_reply: bool,
     ) -> Result<Option<ChannelRequestId>, Blocked> {
         let live = match self.table.get_mut(channel) {
-            Some(Entry::Live(live)) if live.is_open() => live,
+            // After their CLOSE nothing is answered any more, but how a command ended may still be told.
+            Some(Entry::Live(live))
+                if live.is_open() || (!want_reply && live.send != SendHalf::Closed) =>
+            {
+                live
+            }
             Some(Entry::Opening(_) | Entry::Offered(_)) => return Err(Blocked::Opening),
             Some(Entry::Live(_)) | None => return Err(Blocked::Closed),
         };
@@ -576,6 +581,20 @@ mod tests {
         assert_eq!(script.hear(&asks(channel, "unknown", b"")), None);
         script.expect_silence();
         assert_eq!(script.us.request(channel, &Request::Shell, true), Err(Blocked::Closed));
+    }
+
+    #[test]
+    fn how_a_command_ended_may_be_told_after_their_close() {
+        let mut script = Script::server();
+        let channel = script.served_session();
+        script.hear(&ChannelClose { recipient_channel: channel.number().0 });
+        assert_eq!(script.us.request(channel, &Request::Shell, true), Err(Blocked::Closed));
+        script.expect_silence();
+        assert_eq!(script.us.request(channel, &Request::ExitStatus(7), false), Ok(None));
+        assert!(!script.said().is_empty());
+        script.us.close(channel);
+        let late = script.us.request(channel, &Request::ExitStatus(7), false);
+        assert_eq!(late, Err(Blocked::Closed));
     }
 
     #[test]

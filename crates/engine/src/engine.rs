@@ -432,9 +432,12 @@ impl Engine {
     ) -> Result<(), Error> {
         match &mut self.login {
             Login::Server(server) => match server.answer(answer) {
-                Ok(None) => Ok(()),
-                Ok(Some(names)) => {
-                    self.tell_sig_algs(&names, tx);
+                Ok(names) => {
+                    if let Some(names) = names {
+                        self.tell_sig_algs(&names, tx);
+                    }
+                    // `Established` comes once the answer is sent, and nobody else may have anything to say for long.
+                    self.pump(tx);
                     Ok(())
                 }
                 Err(violation) => Err(self.fail(violation.into(), tx)),

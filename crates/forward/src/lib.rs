@@ -10,9 +10,7 @@ mod dynamic_request;
 mod forwarder;
 mod http_connect;
 pub mod listen;
-mod network;
 mod originator;
-pub mod pattern;
 mod permit;
 mod reach;
 mod remote;
@@ -25,7 +23,6 @@ pub use dynamic_request::{
 };
 pub use forwarder::{ForwardOptions, Forwarder, Notice};
 pub use listen::{BindFailure, ListenOptions, any_bound, os_words};
-pub use network::{Network, NetworkError};
 pub use originator::Originator;
 pub use permit::{Flaw, Kind, Permit, PermitError, PermitListen, PermitOpen, PermitRemoteOpen};
 pub use served::{Served, ServedOptions};

@@ -10,7 +10,7 @@ use rustix::fs::Mode;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::os::unix::net::UnixListener;
 
 /// Connections the kernel keeps for us until the loop comes round to them.
@@ -205,6 +205,14 @@ fn family_is_absent(error: &io::Error) -> bool {
 /// # Errors
 /// Those of the system.
 pub fn bind_tcp(address: SocketAddr) -> io::Result<Listener> {
+    Listener::tcp(tcp_socket(address)?)
+}
+
+/// The same for whoever hands the socket on, before a loop has it.
+///
+/// # Errors
+/// Those of the system.
+pub fn tcp_socket(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     if address.is_ipv6() {
@@ -213,7 +221,7 @@ pub fn bind_tcp(address: SocketAddr) -> io::Result<Listener> {
     }
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
-    Listener::tcp(socket.into())
+    Ok(socket.into())
 }
 
 fn bind_unix(path: &str, options: &ListenOptions) -> io::Result<Listener> {

@@ -6,8 +6,7 @@
 //!
 //! Beyond sshd_config(5): a host may be a network (`10.0.0.0/8:5432`, `[fd00::/8]:*`), a port a range (`web:8000-8999`).
 
-use crate::network::{Network, NetworkError};
-use crate::pattern::matches;
+use adit_pattern::{Network, NetworkError, matches};
 use std::fmt;
 use std::marker::PhantomData;
 use std::net::IpAddr;
@@ -174,15 +173,16 @@ impl<K: Kind> Permit<K> {
         }
     }
 
-    /// Reads the values of a key's options, one entry each; no values restrict nothing.
+    /// Reads the values of a key's options, one entry each; no values restrict nothing, `none` alone permits nothing.
     ///
     /// # Errors
     /// [`PermitError`] naming what is wrong.
     pub fn of_key<S: AsRef<str>>(values: &[S]) -> Result<Self, PermitError> {
-        if values.is_empty() {
-            return Ok(Self::ANY);
+        match values {
+            [] => Ok(Self::ANY),
+            [none] if none.as_ref() == "none" => Ok(Self::NONE),
+            _ => Self::entries(values.iter().map(AsRef::as_ref)),
         }
-        Self::entries(values.iter().map(AsRef::as_ref))
     }
 
     /// Whether this host and port are permitted, both as the peer named them.
@@ -472,6 +472,8 @@ mod tests {
         assert!(PermitListen::of_key(&["8080"]).unwrap().allows("x", 8080));
         assert!(PermitOpen::of_key(&["8080"]).is_err());
         assert!(PermitOpen::of_key(&["any"]).is_err());
+        assert!(!PermitOpen::of_key(&["none"]).unwrap().allows("web", 80));
+        assert!(PermitOpen::of_key(&["none", "web:80"]).is_err());
     }
 
     #[test]

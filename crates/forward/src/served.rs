@@ -27,7 +27,7 @@ use guest::{Carried, Guest};
 use listening::Asked;
 
 use adit_engine::Open;
-use adit_reactor::{Counts, DialOptions, Event, Family, Key, LookupId, Millis, Reactor};
+use adit_reactor::{DialOptions, Event, Family, Key, LookupId, Millis, Reactor};
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -92,9 +92,7 @@ pub struct Standing {
     pub stream: Key,
     /// The type of its channel.
     pub channel_type: &'static str,
-    /// What it has carried.
-    pub counts: Counts,
-    /// For how long nothing has moved, as far as those who looked can tell, in milliseconds.
+    /// For how long nothing has moved, in milliseconds.
     pub idle: Millis,
 }
 
@@ -233,20 +231,13 @@ impl Served {
     }
 
     /// The connections of a session.
-    pub fn connections(&mut self, reactor: &Reactor, session: Key) -> Vec<Standing> {
-        let Some(guest) = self.guests.get(&session) else { return Vec::new() };
-        let now = reactor.now();
-        let standing = guest.streams.iter().filter_map(|&stream| {
-            let counts = reactor.counts(stream)?;
-            let carried = self.carried.get_mut(&stream)?;
-            let total = counts.read + counts.written;
-            if carried.moved.0 != total {
-                carried.moved = (total, now);
-            }
-            let idle = now - carried.moved.1;
+    pub fn connections(&self, reactor: &Reactor, session: Key) -> impl Iterator<Item = Standing> {
+        let streams = self.guests.get(&session).map(|guest| &guest.streams[..]);
+        streams.unwrap_or_default().iter().filter_map(|&stream| {
+            let carried = self.carried.get(&stream)?;
+            let moved = reactor.idle_since(stream)?.max(carried.since);
             let channel_type = carried.connection.channel_type();
-            Some(Standing { stream, channel_type, counts, idle })
-        });
-        standing.collect()
+            Some(Standing { stream, channel_type, idle: reactor.now() - moved })
+        })
     }
 }

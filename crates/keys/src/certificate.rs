@@ -8,10 +8,9 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use adit_crypto::{Certificate, CertificateKind, PublicKey, SignatureAlgorithm};
+use adit_pattern::{any_contains, matches_ignoring_case};
 
 use crate::authorized_keys::{Grants, Login, describe_certificate};
-use crate::network;
-use crate::pattern;
 use crate::public::{PublicKeyError, PublicKeyLine};
 
 /// CASignatureAlgorithms unless configured: all we know.
@@ -70,7 +69,7 @@ pub fn check_host_certificate(
         return Err(CertificateError::NoPrincipals);
     }
     let mut principals = certificate.valid_principals.iter();
-    if !principals.any(|principal| pattern::matches(host.as_bytes(), principal)) {
+    if !principals.any(|principal| matches_ignoring_case(host, principal)) {
         return Err(CertificateError::WrongPrincipal);
     }
     if !certificate.critical_options.is_empty() {
@@ -157,7 +156,7 @@ fn granted(certificate: &Certificate, login: &Login<'_>) -> Result<Grants, Certi
             name => return Err(CertificateError::UnknownOption(shown(name))),
         }
     }
-    match sources.first().map(|list| network::any_contains(list, login.address)) {
+    match sources.first().map(|list| any_contains(list, login.address)) {
         None | Some(Ok(true)) => Ok(grants),
         Some(Ok(false)) => Err(CertificateError::ForbiddenSource),
         Some(Err(_)) => Err(CertificateError::InvalidSource),

@@ -11,8 +11,6 @@ pub mod certificate;
 pub mod fingerprint;
 pub mod host;
 pub mod known_hosts;
-pub mod network;
-mod pattern;
 pub mod private;
 pub mod public;
 pub mod revoked;

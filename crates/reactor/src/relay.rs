@@ -161,11 +161,22 @@ impl Reactor {
             Some(stream) if self.is_whole(stream) => self.finish(stream),
             // The owner of several ends has been told, and ends them.
             Some(_) => {}
+            None if self
+                .sessions
+                .get_mut(key)
+                .is_some_and(|it| it.kept.take() == Some(channel)) => {}
             None => {
                 if let Some(engine) = self.engine(key) {
                     engine.close(channel);
                 }
             }
+        }
+    }
+
+    /// Answering a peer's CLOSE: the owner has a last word for the channel, and closes it afterwards.
+    pub fn keep_channel(&mut self, session: Key, channel: Channel) {
+        if let Some(session) = self.sessions.get_mut(session) {
+            session.kept = Some(channel);
         }
     }
 

@@ -46,6 +46,8 @@ pub(crate) struct Session {
     pub(crate) queued: bool,
     /// Packets may be waiting in the buffer though nothing new has come.
     pub(crate) resume: bool,
+    /// The peer closed it, and its owner has something to say on it before we do.
+    pub(crate) kept: Option<Channel>,
     /// On the flush list already.
     pub(crate) dirty: bool,
     /// Has been written to since it last rested, and since the last look.
@@ -87,6 +89,7 @@ impl Session {
             ready,
             queued: false,
             resume: false,
+            kept: None,
             dirty: false,
             stirred: false,
             moved: false,

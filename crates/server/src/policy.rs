@@ -2,14 +2,14 @@
 //! Touches: values.   Never: sockets, files; a question is answered from memory.
 //! Invariants: a refusal names the rule; nothing is permitted that either of options and key forbids.
 //! Errors: the refusal's words, for the client and the log.   Allocates: the words.
-//! Proved by: `tests` below: rule x request x role.
+//! Proved by: `tests`: rule x request x role.
 
 use crate::host::Account;
 use crate::host::tokens::file_of;
 use crate::owners::Identity;
 use adit_auth::server::Proven;
 use adit_config::server::ServerOptions;
-use adit_config::types::{AllowForwarding, GatewayPorts, StaleListener};
+use adit_config::types::{AllowForwarding, GatewayPorts, Role, StaleListener};
 use adit_engine::Forward;
 use adit_forward::served::{self, ListenPlan, Rules};
 use adit_forward::{PermitListen, PermitOpen, Target};
@@ -119,8 +119,8 @@ impl Permissions {
 
     /// StaleListener; who exists in the configuration only is there to have tunnels up.
     fn takes_over(&self) -> bool {
-        let usual = self.account.system.is_none();
-        self.options.stale_listener.map_or(usual, |choice| choice == StaleListener::Takeover)
+        let role = if self.account.system.is_none() { Role::Gateway } else { Role::System };
+        self.options.stale_listener_in(role) == StaleListener::Takeover
     }
 
     /// ChrootDirectory with its tokens expanded; one that cannot be is one that is not there.
@@ -194,3 +194,6 @@ impl Rules for Permissions {
         self.options.max_listeners_per_connection as usize
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -282,6 +282,7 @@ impl Worker {
             },
             status: notice.status(),
             signal: signal.as_deref(),
+            reason: notice.reason(),
             millis: notice.duration.as_millis() as u64,
         });
     }

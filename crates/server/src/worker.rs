@@ -217,7 +217,7 @@ impl Worker {
     }
 
     /// Forwards or sessions have taken an event: what they need is done, what they did is logged.
-    fn served(&mut self, reactor: &mut Reactor, about: Option<Key>) {
+    pub(crate) fn served(&mut self, reactor: &mut Reactor, about: Option<Key>) {
         self.serve_forwards(reactor);
         self.log_sessions();
         if let Some(key) = about {

@@ -35,6 +35,7 @@ const fn room(
 /// The arrows of the design, each room with all rooms it may name in its Cargo.toml.
 const ROOMS: &[Room] = &[
     room("adit-wire", "crates/wire", &[], PURE),
+    room("adit-pattern", "crates/pattern", &[], PURE),
     room("adit-buf", "crates/buf", &[], &[NO_STD]),
     room("adit-crypto", "crates/crypto", &["adit-wire"], PURE),
     room("adit-transport", "crates/transport", &["adit-wire", "adit-buf", "adit-crypto"], PURE),
@@ -54,10 +55,10 @@ const ROOMS: &[Room] = &[
         ],
         PURE,
     ),
-    room("adit-keys", "crates/keys", &["adit-wire", "adit-crypto"], SAFE),
-    room("adit-config", "crates/config", &["adit-forward"], SAFE),
+    room("adit-keys", "crates/keys", &["adit-wire", "adit-crypto", "adit-pattern"], SAFE),
+    room("adit-config", "crates/config", &["adit-forward", "adit-pattern"], SAFE),
     room("adit-reactor", "crates/reactor", &["adit-buf", "adit-engine"], &[]),
-    room("adit-forward", "crates/forward", &["adit-engine", "adit-reactor"], SAFE),
+    room("adit-forward", "crates/forward", &["adit-engine", "adit-reactor", "adit-pattern"], SAFE),
     room(
         "adit",
         "crates/client",
@@ -85,6 +86,7 @@ const ROOMS: &[Room] = &[
             "adit-engine",
             "adit-forward",
             "adit-keys",
+            "adit-pattern",
             "adit-reactor",
             "adit-transport",
         ],

@@ -5,57 +5,31 @@
 //! Proved by: `tests` below.
 
 use super::ServerOptions;
-use super::address_list::{AddressList, BadList};
 use super::matching::MatchContext;
-use crate::pattern::{Verdict, matches, matches_list};
+use adit_pattern::{AddressList, Verdict, matches};
 use std::fmt;
 
 /// `user` or `user@host`, with patterns in both.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UserPattern {
     pub(super) user: String,
-    pub(super) from: Option<HostPatterns>,
-}
-
-/// Patterns of host names and addresses.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct HostPatterns {
-    text: String,
-    addresses: AddressList,
-}
-
-impl HostPatterns {
-    pub(super) fn parse(text: &str) -> Result<Self, BadList> {
-        let addresses = AddressList::parse(text)?;
-        Ok(Self { text: text.to_ascii_lowercase(), addresses })
-    }
-
-    fn cover(&self, context: &MatchContext<'_>) -> bool {
-        let address = match context.address {
-            Some(address) => self.addresses.verdict(address),
-            None => Verdict::NoMatch,
-        };
-        let host = match context.host_name() {
-            Some(host) => matches_list(&host.to_ascii_lowercase(), &self.text),
-            None => Verdict::NoMatch,
-        };
-        let verdicts = [address, host];
-        !verdicts.contains(&Verdict::Negated) && verdicts.contains(&Verdict::Match)
-    }
+    pub(super) from: Option<AddressList>,
 }
 
 impl UserPattern {
     /// Whether it covers this user, coming from there.
     #[must_use]
     pub fn covers(&self, user: &str, context: &MatchContext<'_>) -> bool {
-        matches(user, &self.user) && self.from.as_ref().is_none_or(|from| from.cover(context))
+        let comes_from =
+            |from: &AddressList| from.verdict(context.address, context.host) == Verdict::Match;
+        matches(user, &self.user) && self.from.as_ref().is_none_or(comes_from)
     }
 }
 
 impl fmt::Display for UserPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.from {
-            Some(from) => write!(f, "{}@{}", self.user, from.text),
+            Some(from) => write!(f, "{}@{from}", self.user),
             None => f.write_str(&self.user),
         }
     }

@@ -5,7 +5,6 @@
 //! Proved by: `tests` in `server`.
 
 use super::access::UserPattern;
-use super::address_list::AddressList;
 use super::keywords::{KEYWORDS, Keyword};
 use super::types::{
     ChannelTimeout, ListenAddress, MaxStartups, NetBlockSize, PenaltySetting,
@@ -19,6 +18,7 @@ use crate::types::{
 };
 use crate::value::service_name;
 use adit_forward::{PermitListen, PermitOpen};
+use adit_pattern::AddressList;
 
 /// A value as it is written.
 pub(super) trait Show {

@@ -7,7 +7,6 @@
 //! Sections as in the client's table. `@global` may not stand in a Match block.
 
 use super::access::UserPattern;
-use super::address_list::AddressList;
 use super::layers::layers;
 use super::types::{
     ChannelTimeout, ListenAddress, MaxStartups, NetBlockSize, PenaltySetting,
@@ -23,6 +22,7 @@ use crate::types::{
 };
 use crate::value::{Input, ValueError};
 use adit_forward::{PermitListen, PermitOpen};
+use adit_pattern::AddressList;
 
 keyword_table! {
     "sshd_config" Keyword KEYWORDS ServerOptions

@@ -4,10 +4,9 @@
 //! Errors: [`ValueError`], in sshd's words.   Allocates: the criteria.
 //! Proved by: `tests` in `server`.
 
-use super::address_list::AddressList;
 use crate::destination::port_number;
-use crate::pattern::{Verdict, matches_list};
 use crate::value::ValueError;
+use adit_pattern::{AddressList, Verdict, matches_list};
 use std::borrow::Cow;
 use std::net::IpAddr;
 

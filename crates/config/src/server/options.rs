@@ -133,7 +133,14 @@ impl ServerOptions {
         Penalties::from_settings(&self.per_source_penalties)
     }
 
-    /// Seconds after which an idle channel of this kind is closed, or for `global` all of them, if that is so.
+    /// Seconds without traffic on any of them after which all channels are closed, if that is so.
+    #[must_use]
+    pub fn global_timeout(&self) -> Option<u32> {
+        let timeout = self.channel_timeouts.iter().find(|timeout| timeout.is_global());
+        timeout.map(|timeout| timeout.seconds).filter(|&seconds| seconds != 0)
+    }
+
+    /// Seconds after which an idle channel of this kind is closed, if that is so.
     #[must_use]
     pub fn channel_timeout(&self, kind: &str) -> Option<u32> {
         let timeout = self.channel_timeouts.iter().find(|timeout| timeout.covers(kind));

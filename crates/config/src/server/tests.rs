@@ -203,7 +203,7 @@ effects! {
     AllowGroups: "AllowGroups a b\nAllowGroups c" => allow_groups == strings(["a", "b", "c"]);
     AllowUsers: "AllowUsers ada *@10.0.0.0/8" => allow_users == [
         UserPattern { user: "ada".into(), from: None },
-        UserPattern { user: "*".into(), from: Some(access::HostPatterns::parse("10.0.0.0/8").unwrap()) },
+        UserPattern { user: "*".into(), from: Some(AddressList::parse("10.0.0.0/8").unwrap()) },
     ];
     DenyGroups: "DenyGroups a" => deny_groups == strings(["a"]);
     DenyUsers: "DenyUsers eve" => deny_users == [UserPattern { user: "eve".into(), from: None }];
@@ -999,15 +999,23 @@ fn penalties_add_up_over_lines_and_the_first_of_each_counts() {
 
 #[test]
 fn the_first_pattern_of_a_kind_of_channel_says_its_time() {
-    let options = options("ChannelTimeout direct-tcpip=0 direct-*=5m global=1h");
+    let said =
+        options("ChannelTimeout direct-tcpip=0 direct-*=5m session:shell=1m session=2m global=1h");
     for (kind, seconds) in [
         ("direct-tcpip", None),
         ("direct-streamlocal@openssh.com", Some(300)),
-        ("session", None),
-        ("global", Some(3600)),
+        ("forwarded-tcpip", None),
+        ("session", Some(120)),
+        ("session:shell", Some(60)),
+        ("session:subsystem:sftp", Some(120)),
     ] {
-        assert_eq!(options.channel_timeout(kind), seconds, "{kind}");
+        assert_eq!(said.channel_timeout(kind), seconds, "{kind}");
     }
+    assert_eq!(said.global_timeout(), Some(3600));
+    // sshd: this one has to be said.
+    assert_eq!(options("ChannelTimeout *=1h").global_timeout(), None);
+    assert_eq!(options("ChannelTimeout global=0 global=1").global_timeout(), None);
+    assert_eq!(options("ChannelTimeout global=1h").channel_timeout("session"), None);
 }
 
 #[test]

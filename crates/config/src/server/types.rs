@@ -4,7 +4,7 @@
 //! Errors: none.   Allocates: never.
 //! Proved by: `tests` in `server`.
 
-use crate::pattern::matches;
+use adit_pattern::matches;
 use std::fmt;
 use std::time::Duration;
 
@@ -182,17 +182,23 @@ impl Default for Penalties {
 /// One word of ChannelTimeout.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChannelTimeout {
-    /// A pattern of kinds of channels (`session`, `direct-tcpip`, …), or `global`.
+    /// A pattern of kinds of channels (`session:shell`, `direct-tcpip`, …), or `global`.
     pub kind: String,
     /// 0 is never.
     pub seconds: u32,
 }
 
 impl ChannelTimeout {
-    /// Whether it is about this kind.
+    /// Said of all channels together; no pattern stands for it.
+    pub(super) fn is_global(&self) -> bool {
+        self.kind == "global"
+    }
+
+    /// Whether it is about this kind; `session` is about all kinds of sessions.
     #[must_use]
     pub fn covers(&self, kind: &str) -> bool {
-        matches(kind, &self.kind)
+        let general = kind.split_once(':').map(|(general, _)| general);
+        matches(kind, &self.kind) || general.is_some_and(|general| general == self.kind)
     }
 }
 
@@ -224,7 +230,7 @@ impl PermitUserEnvironment {
             Self::No => false,
             Self::Yes => true,
             Self::Only(list) => {
-                crate::pattern::matches_list(name, list) == crate::pattern::Verdict::Match
+                adit_pattern::matches_list(name, list) == adit_pattern::Verdict::Match
             }
         }
     }

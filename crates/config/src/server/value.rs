@@ -9,8 +9,7 @@ pub(super) use crate::value::{
     number, qos, rekey_limit, signatures, text, words,
 };
 
-use super::access::{HostPatterns, UserPattern};
-use super::address_list::AddressList;
+use super::access::UserPattern;
 use super::types::{
     ChannelTimeout, ListenAddress, MaxStartups, NetBlockSize, Overflow, PenaltyKind,
     PenaltySetting, PermitUserEnvironment, PubkeyAuthOptions, Subsystem,
@@ -19,6 +18,7 @@ use crate::destination::port_number;
 use crate::types::{AuthMethod, Choice};
 use crate::value::{Input, Read, ValueError, scaled, seconds};
 use adit_forward::{PermitListen, PermitOpen};
+use adit_pattern::AddressList;
 use std::time::Duration;
 
 /// Smallest MemoryLimit: one window.
@@ -371,7 +371,7 @@ pub(super) fn users(input: &mut Input<'_>) -> Read<Vec<UserPattern>> {
             _ if word.is_empty() => Err(bad(word)),
             None => Ok(UserPattern { user: word.clone(), from: None }),
             Some((user, from)) => {
-                let from = HostPatterns::parse(from).map_err(|_| bad(word))?;
+                let from = AddressList::parse(from).map_err(|_| bad(word))?;
                 Ok(UserPattern { user: user.into(), from: Some(from) })
             }
         })

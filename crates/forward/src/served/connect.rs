@@ -176,7 +176,6 @@ impl Served {
         let stream = reactor.stream_of(session, channel);
         if let Some(carried) = stream.and_then(|stream| self.carried.get_mut(&stream)) {
             carried.since = now;
-            carried.moved.1 = now;
         }
     }
 
@@ -199,8 +198,7 @@ impl Served {
 impl Served {
     fn carry(&mut self, reactor: &Reactor, session: Key, stream: Key, connection: Connection) {
         let now = reactor.now();
-        let carried =
-            Carried { session, connection, since: now, moved: (0, now), fate: Fate::Open };
+        let carried = Carried { session, connection, since: now, fate: Fate::Open };
         self.carried.insert(stream, carried);
         if let Some(guest) = self.guests.get_mut(&session) {
             guest.streams.push(stream);

@@ -59,8 +59,6 @@ pub(crate) struct Carried {
     pub(crate) connection: Connection,
     /// When the channel was opened; before that, when it was asked for.
     pub(crate) since: Millis,
-    /// Bytes either way when last looked at, and when that had changed.
-    pub(crate) moved: (u64, Millis),
     pub(crate) fate: Fate,
 }
 

@@ -20,10 +20,10 @@ use std::io::{self, BufRead, Read};
 use std::net::IpAddr;
 
 use adit_crypto::{Certificate, PublicKey, SignatureAlgorithm};
+use adit_pattern::{AddressList, Verdict};
 
 use crate::certificate::{Holder, check_user_certificate};
 use crate::fingerprint::{FingerprintHash, type_name};
-use crate::network;
 use crate::public::key_type;
 
 /// Longer lines count for nothing.
@@ -177,9 +177,9 @@ fn authorize(login: &Login<'_>, options: &KeyOptions) -> Result<(), String> {
         return Err("entry expired".to_owned());
     }
     let Some(from) = &options.from else { return Ok(()) };
-    match network::covers(from, login.address, login.host) {
-        Ok(true) => Ok(()),
-        Ok(false) => Err(format!(
+    match AddressList::parse(from).map(|list| list.verdict(Some(login.address), login.host)) {
+        Ok(Verdict::Match) => Ok(()),
+        Ok(_) => Err(format!(
             "Authentication tried for {} with correct key but not from a permitted host (host={}, ip={}, required={})",
             login.user,
             login.host.unwrap_or("UNKNOWN").escape_debug(),

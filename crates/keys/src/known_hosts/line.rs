@@ -7,12 +7,12 @@
 use std::fmt;
 
 use adit_crypto::{KeyError, PublicKey, Random};
+use adit_pattern::{Verdict, matches_list_ignoring_case};
 use base64ct::{Base64, Encoding};
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 
 use crate::host::HostName;
-use crate::pattern;
 use crate::public::{decode_blob, split_word};
 
 /// What the line says about its key, other than "this is the host's".
@@ -148,7 +148,7 @@ impl<'a> Hosts<'a> {
     pub fn matches(&self, host: &HostName) -> bool {
         match self {
             Self::Patterns(list) => {
-                pattern::matches_list(host.as_str().as_bytes(), list.as_bytes())
+                matches_list_ignoring_case(host.as_str(), list) == Verdict::Match
             }
             Self::Hashed { salt, digest } => hash_name(salt, host) == *digest,
         }

@@ -6,6 +6,7 @@
 
 use super::SystemAccount;
 use super::rights::with_rights_of;
+use adit_forward::listen::tcp_socket;
 use rustix::fs::{Mode, chmod, fchmod};
 use socket2::{Domain, SockAddr, Socket, Type};
 use std::fs;
@@ -76,15 +77,7 @@ pub(super) fn listen_tcp(
     if is_reserved && account.is_some_and(|account| account.uid != 0) {
         return Err(io::ErrorKind::PermissionDenied.into());
     }
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
-    socket.set_nonblocking(true)?;
-    socket.set_reuse_address(true)?;
-    if address.is_ipv6() {
-        socket.set_only_v6(true)?;
-    }
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(socket.into())
+    tcp_socket(address)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 //!
 //! `now` is in milliseconds of one clock that all callers share: the loops' own clocks start at different moments.
 
-mod network;
+mod block;
 mod notice;
 mod penalties;
 mod refusal;
@@ -17,14 +17,14 @@ mod tests;
 
 #[allow(unused_imports, reason = "rooms are being built side by side")]
 pub(crate) use self::{
-    network::BlockSizes,
+    block::BlockSizes,
     notice::{Change, Notice},
     penalties::Offence,
     refusal::{Refusal, Why},
     settings::{LimitSettings, Overflow, PenaltySettings, StartupSettings},
 };
 
-use network::Block;
+use block::Block;
 use penalties::Penalties;
 use startups::{Startups, Throttle};
 use std::collections::HashMap;

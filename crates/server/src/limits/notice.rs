@@ -4,7 +4,7 @@
 //! Errors: none.   Allocates: never.
 //! Proved by: `tests` below and in `limits`.
 
-use super::network::Block;
+use super::block::Block;
 use super::penalties::Offence;
 use adit_config::types::LogLevel;
 use std::fmt;

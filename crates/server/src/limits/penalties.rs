@@ -4,7 +4,7 @@
 //! Errors: why a source is refused.   Allocates: per source remembered.
 //! Proved by: `tests` in `limits`, against a plain list.
 
-use super::network::Block;
+use super::block::Block;
 use super::notice::{Change, Notice};
 use super::refusal::Why;
 use super::settings::{LimitSettings, Overflow, PenaltySettings};

@@ -4,7 +4,7 @@
 //! Errors: none.   Allocates: the list of exempt networks.
 //! Proved by: `tests` in `limits`.
 
-use super::network::BlockSizes;
+use super::block::BlockSizes;
 use adit_config::server::AddressList;
 use std::time::Duration;
 

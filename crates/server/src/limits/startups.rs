@@ -4,7 +4,7 @@
 //! Errors: why a connection is dropped.   Allocates: per source at the door.
 //! Proved by: `tests` in `limits`.
 
-use super::network::Block;
+use super::block::Block;
 use super::notice::Notice;
 use super::refusal::Why;
 use super::settings::StartupSettings;

@@ -426,7 +426,7 @@ fn an_honest_source_gets_in_after_some_tries_while_thousands_flood() {
 struct Reference {
     settings: LimitSettings,
     /// Source, end, enforced, in the order they came in.
-    list: Vec<(network::Block, u64, bool)>,
+    list: Vec<(block::Block, u64, bool)>,
 }
 
 impl Reference {

@@ -110,6 +110,8 @@ pub(crate) enum Event<'a> {
         status: Option<u32>,
         /// The name of the signal that ended it.
         signal: Option<&'a str>,
+        /// Why the channel ended first: `closed`, `idle`, `connection-closed`.
+        reason: Option<&'a str>,
         millis: u64,
     },
 }
@@ -382,14 +384,14 @@ impl Event<'_> {
                     peer.number(), ("user", (*user).into()), ("listen", Value::Shown(at)), ("reason", (*reason).into()),
                 ],
             ),
-            Self::SessionEnded { peer, user, session, status, signal, millis } => log.row(
+            Self::SessionEnded { peer, user, session, status, signal, reason, millis } => log.row(
                 "session-ended", Info,
                 format_args!("Close session: user {user} from {peer} id {}", session.id),
                 &started(peer, user, session)[..4],
                 &[
                     peer.number(), ("kind", session.kind.into()), ("terminal", session.terminal.into()),
                     ("command", session.command.into()), ("status", (*status).into()), ("signal", (*signal).into()),
-                    ("duration", Value::Millis(*millis)),
+                    ("reason", (*reason).into()), ("duration", Value::Millis(*millis)),
                 ],
             ),
         }

@@ -10,14 +10,15 @@
 //!    └────────────could not──────────────┘                 any ──CLOSE of the client──► closed
 //! ```
 
+use super::Standing;
 use super::environment::Environment;
 use super::leader::{Exit, Leader};
 use super::notice::{Notice, SessionEnd, command_of};
 use super::rules::SessionRules;
-use super::task::Task;
+use super::task::{Kind, Task};
 use super::terminal::Terminal;
 use adit_engine::{Channel, Request};
-use adit_reactor::{Counts, Key};
+use adit_reactor::{Counts, Key, Millis, Reactor};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
@@ -141,6 +142,24 @@ impl SessionChannel {
         match &self.stage {
             Stage::Running(leader) => Some(leader),
             _ => None,
+        }
+    }
+
+    /// For whoever watches it. Before there is anything to move, its age counts.
+    pub(super) fn standing(&self, reactor: &Reactor) -> Standing {
+        let moved = self.outputs.iter().filter_map(|output| reactor.idle_since(output.stream));
+        Standing {
+            channel: self.channel,
+            kind: match self.task.as_ref().map(|task| &task.kind) {
+                None => "session".into(),
+                Some(Kind::Shell) => "session:shell".into(),
+                Some(Kind::Exec) => "session:command".into(),
+                Some(Kind::Subsystem(name)) => format!("session:subsystem:{name}"),
+            },
+            idle: match moved.max() {
+                Some(moved) => reactor.now() - moved,
+                None => self.begun.elapsed().as_millis() as Millis,
+            },
         }
     }
 

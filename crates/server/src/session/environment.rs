@@ -9,7 +9,7 @@ use super::rules::SessionRules;
 use super::task::Task;
 use super::terminal::Terminal;
 use crate::host::SystemAccount;
-use adit_config::pattern::{Verdict, matches, matches_list};
+use adit_pattern::{Verdict, matches, matches_list};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 

@@ -34,13 +34,23 @@ pub(crate) use terminal::{Terminal, TerminalWish, open as open_terminal};
 use crate::errand::{Errands, Postbox};
 use crate::host::Host;
 use adit_engine::{Channel, Event as Ssh, Request, WindowChange};
-use adit_reactor::{Counts, Event, Key, Reactor};
+use adit_reactor::{Counts, Event, Key, Millis, Reactor};
 use channel::{SessionChannel, Stage};
 use rustix::process::Signal;
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+
+/// A session channel that is open, for whoever watches them (ChannelTimeout).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Standing {
+    pub(crate) channel: Channel,
+    /// As sshd calls it: `session`, and what it was opened for as soon as that is known, `session:shell`.
+    pub(crate) kind: String,
+    /// For how long nothing has moved on any of its streams.
+    pub(crate) idle: Millis,
+}
 
 /// A session channel, by its connection and its number there.
 type Id = (Key, Channel);
@@ -90,6 +100,21 @@ impl Sessions {
         self.channels
             .get(&session)
             .map_or(0, |channels| channels.iter().filter(|channel| !channel.closed).count())
+    }
+
+    /// The open session channels of a connection.
+    pub(crate) fn standing(
+        &self,
+        reactor: &Reactor,
+        session: Key,
+    ) -> impl Iterator<Item = Standing> {
+        let all = self.channels.get(&session).map(|channels| &channels[..]).unwrap_or_default();
+        all.iter().filter(|found| !found.closed).map(|found| found.standing(reactor))
+    }
+
+    /// Closes a session channel that was idle for too long; a process that does not mind goes on, as with sshd.
+    pub(crate) fn hang_up(&mut self, reactor: &mut Reactor, session: Key, channel: Channel) {
+        self.close(reactor, (session, channel), SessionEnd::Idle);
     }
 
     /// What is to be logged, oldest first.
@@ -154,7 +179,17 @@ impl Sessions {
     pub(crate) fn closed(&mut self, reactor: &mut Reactor, session: Key, channel: Channel) {
         let id = (session, channel);
         let Some(found) = self.find(id).filter(|found| !found.closed) else { return };
-        found.end(reactor, session);
+        // A client that has our EOF and has sent its own may close before the system says how the command ended.
+        if found.eof_sent && found.leader().is_some() {
+            return reactor.keep_channel(session, channel);
+        }
+        self.close(reactor, id, SessionEnd::Closed);
+    }
+
+    fn close(&mut self, reactor: &mut Reactor, id: Id, why: SessionEnd) {
+        let Some(found) = self.find(id).filter(|found| !found.closed) else { return };
+        found.otherwise = why;
+        found.end(reactor, id.0);
         self.settle(id);
     }
 

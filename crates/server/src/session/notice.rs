@@ -57,6 +57,16 @@ impl Notice {
         }
     }
 
+    /// Why it ended before its command did, if it was so.
+    pub(crate) const fn reason(&self) -> Option<&'static str> {
+        match self.end {
+            SessionEnd::Closed => Some("closed"),
+            SessionEnd::Idle => Some("idle"),
+            SessionEnd::ConnectionLost => Some("connection-closed"),
+            SessionEnd::Exit(_) | SessionEnd::Refused(_) => None,
+        }
+    }
+
     /// The name of the signal that ended it, if one did.
     pub(crate) fn signal(&self) -> Option<String> {
         match self.end {
@@ -75,6 +85,8 @@ pub(crate) enum SessionEnd {
     Exit(Exit),
     /// The client closed the channel before the command ended.
     Closed,
+    /// The server closed it: nothing had moved for too long (ChannelTimeout).
+    Idle,
     /// The connection ended before the command did.
     ConnectionLost,
     /// What was asked for was refused, with the reason; the channel goes on.
@@ -90,6 +102,7 @@ impl fmt::Display for SessionEnd {
                 write!(f, "signal {} ({number}){core}", signals::name_of(*number))
             }
             Self::Closed => f.write_str("closed by the client"),
+            Self::Idle => f.write_str("idle for too long"),
             Self::ConnectionLost => f.write_str("connection lost"),
             Self::Refused(reason) => f.write_str(reason),
         }

@@ -869,3 +869,23 @@ mod with_a_terminal {
         assert_eq!(scene.seen(channel), [Seen::Reply(true), Seen::Reply(false)]);
     }
 }
+
+#[test]
+fn an_idle_session_can_be_hung_up_and_says_so_in_the_log() {
+    let mut scene = Scene::new(rules());
+    let server = scene.both.server;
+    let larval = scene.open();
+    let channel = scene.exec("echo up; read line");
+    scene.until_out(channel, "up");
+    let standing: Vec<_> = scene.both.worker.sessions.standing(&scene.reactor, server).collect();
+    let kinds: Vec<&str> = standing.iter().map(|standing| standing.kind.as_str()).collect();
+    assert_eq!(kinds, ["session", "session:command"]);
+    for found in standing {
+        scene.both.worker.sessions.hang_up(&mut scene.reactor, server, found.channel);
+    }
+    assert_eq!(scene.both.worker.sessions.standing(&scene.reactor, server).count(), 0);
+    assert_eq!(scene.whole(channel).last(), Some(&Seen::Closed));
+    assert_eq!(scene.whole(larval), [Seen::Closed]);
+    // Nothing ran in the other: there is nothing to tell of it.
+    assert_eq!(scene.notice().end, SessionEnd::Idle);
+}

@@ -292,9 +292,9 @@ fn we_may_go_on_after_the_destinations_end() {
 
 #[test]
 fn everything_sent_before_the_end_arrives_before_the_end() {
-    let (server, source) = (aditd::start(), Service::source(8, 64 * MIB));
+    let (server, source) = (aditd::start(), Service::source(8, 16 * MIB));
     for (_letter, _client, mut stream) in each_way(&server, source.port()) {
-        from_source(&mut stream, 8, 64 * MIB);
+        from_source(&mut stream, 8, 16 * MIB);
     }
 }
 
@@ -302,7 +302,7 @@ fn everything_sent_before_the_end_arrives_before_the_end() {
 fn both_directions_at_once_do_not_lock_each_other_out() {
     let (server, echo) = (aditd::start(), Service::echo());
     for (_letter, _client, mut stream) in each_way(&server, echo.port()) {
-        through_echo(&mut stream, 64 * MIB);
+        through_echo(&mut stream, 16 * MIB);
     }
 }
 

@@ -166,7 +166,7 @@ fn other_kinds_of_channel_have_their_own_time() {
         .listening(port);
     let mut stream = connect(port);
     // The shell's channel is closed, and the one beside it is not.
-    server.log().wait_for("session");
+    server.log().wait_for("Close session: user ");
     through_echo(&mut stream, 1000);
     drop(client);
 }

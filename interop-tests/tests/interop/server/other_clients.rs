@@ -75,7 +75,9 @@ fn dbclient_forwards() {
 
 #[test]
 fn dbclient_has_every_cipher() {
-    let Some((_server, peer)) = dbclient() else { return };
+    // Before a message is read, its MAC should be known to be right: aditd offers the other order on request only.
+    let server = aditd::with(&["MACs +hmac-sha2-256"]);
+    let Some(peer) = Peer::dbclient(&server.endpoint) else { return };
     for cipher in ["chacha20-poly1305@openssh.com", "aes128-ctr", "aes256-ctr"] {
         assert_eq!(run(&peer, &["-c", cipher], &["echo out"], b"").0, "out\n", "{cipher}");
     }

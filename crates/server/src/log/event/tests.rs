@@ -125,6 +125,7 @@ fn the_log_speaks_as_sshd_does() {
                 session: SESSION,
                 status: Some(2),
                 signal: None,
+                reason: None,
                 millis: 9,
             },
             "Close session: user ada from 1.2.3.4 port 5 id 0 connection=7 kind=command terminal=pts/3 command=\"ls -l\" status=2 duration=0.009",
@@ -378,7 +379,15 @@ fn every_event(tell: &mut dyn FnMut(&Event<'_>)) {
         Event::ListenerEnded { peer, user, at, millis, connections: 1, reason },
         Event::ListenerTakenOver { peer, user, at, from: 1 },
         Event::ListenerRefused { peer, user, at, reason },
-        Event::SessionEnded { peer, user, session, status: Some(1), signal: Some("TERM"), millis },
+        Event::SessionEnded {
+            peer,
+            user,
+            session,
+            status: Some(1),
+            signal: Some("TERM"),
+            reason: Some(reason),
+            millis,
+        },
     ] {
         tell(&event);
     }

@@ -17,18 +17,27 @@ pub enum Verdict {
 
 /// Whether one pattern covers the whole text; `*` is any run of characters, `?` any one.
 #[must_use]
-pub fn matches(text: &str, pattern: &str) -> bool {
-    let (text, pattern) = (text.as_bytes(), pattern.as_bytes());
+pub fn matches(text: impl AsRef<[u8]>, pattern: impl AsRef<[u8]>) -> bool {
+    covers(text.as_ref(), pattern.as_ref(), |one, other| one == other)
+}
+
+/// The same for names of hosts: `A` is `a`.
+#[must_use]
+pub fn matches_ignoring_case(text: impl AsRef<[u8]>, pattern: impl AsRef<[u8]>) -> bool {
+    covers(text.as_ref(), pattern.as_ref(), |one, other| one.eq_ignore_ascii_case(&other))
+}
+
+fn covers(text: &[u8], pattern: &[u8], same: impl Fn(u8, u8) -> bool) -> bool {
     let (mut at, mut next) = (0, 0);
     // Where the last star was and how much of the text it takes so far.
     let mut star: Option<(usize, usize)> = None;
-    while at < text.len() {
+    while let Some(&letter) = text.get(at) {
         match pattern.get(next) {
             Some(b'*') => {
                 star = Some((next + 1, at));
                 next += 1;
             }
-            Some(&byte) if byte == b'?' || byte == text[at] => {
+            Some(&wanted) if wanted == b'?' || same(wanted, letter) => {
                 at += 1;
                 next += 1;
             }
@@ -39,18 +48,28 @@ pub fn matches(text: &str, pattern: &str) -> bool {
             }
         }
     }
-    pattern[next..].iter().all(|&byte| byte == b'*')
+    pattern.iter().skip(next).all(|&byte| byte == b'*')
 }
 
 /// Reads a list of patterns separated by commas.
 #[must_use]
 pub fn matches_list(text: &str, list: &str) -> Verdict {
+    listed(list, |pattern| matches(text, pattern))
+}
+
+/// The same for names of hosts: `A` is `a`.
+#[must_use]
+pub fn matches_list_ignoring_case(text: &str, list: &str) -> Verdict {
+    listed(list, |pattern| matches_ignoring_case(text, pattern))
+}
+
+fn listed(list: &str, covers: impl Fn(&str) -> bool) -> Verdict {
     let mut verdict = Verdict::NoMatch;
     for pattern in list.split(',') {
         match pattern.strip_prefix('!') {
-            Some(negated) if matches(text, negated) => return Verdict::Negated,
+            Some(negated) if covers(negated) => return Verdict::Negated,
             Some(_) => {}
-            None if matches(text, pattern) => verdict = Verdict::Match,
+            None if covers(pattern) => verdict = Verdict::Match,
             None => {}
         }
     }
@@ -86,6 +105,24 @@ mod tests {
     }
 
     #[test]
+    fn names_of_hosts_are_the_same_in_capitals() {
+        for (text, pattern) in [("host", "HOST"), ("A.Example.org", "*.example.ORG")] {
+            assert!(matches_ignoring_case(text, pattern) && !matches(text, pattern), "{text}");
+        }
+        assert!(!matches_ignoring_case("host", "guest"));
+        assert_eq!(matches_list_ignoring_case("host", "*,!HOST"), Verdict::Negated);
+    }
+
+    /// 2^n steps in a naive matcher.
+    #[test]
+    fn many_stars_do_not_explode() {
+        let text = [b'a'; 2000];
+        let pattern = b"a*".repeat(500);
+        assert!(matches(text, &pattern));
+        assert!(!matches(text, [&pattern[..], b"b"].concat()));
+    }
+
+    #[test]
     fn a_negated_pattern_beats_the_others() {
         for (text, list, expected) in [
             ("a", "a,b", Verdict::Match),
@@ -104,8 +141,8 @@ mod tests {
             prop_assert!(matches(&text, &text));
             let cut = cut.min(text.len());
             let (head, tail) = (&text[..cut], &text[cut..]);
-            prop_assert!(matches(&text, &[head, "*"].concat()));
-            prop_assert!(matches(&text, &["*", tail].concat()));
+            prop_assert!(matches(&text, [head, "*"].concat()));
+            prop_assert!(matches(&text, ["*", tail].concat()));
         }
 
         #[test]

@@ -4,11 +4,11 @@
 //! Errors: [`NetworkError`].   Allocates: never.
 //! Proved by: `tests` below.
 
-use std::fmt;
-use std::net::IpAddr;
+use core::fmt;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// `10.0.0.0/8`, `fd00::/8`, or one address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Network {
     address: IpAddr,
     prefix: u8,
@@ -32,7 +32,7 @@ impl fmt::Display for NetworkError {
     }
 }
 
-impl std::error::Error for NetworkError {}
+impl core::error::Error for NetworkError {}
 
 impl Network {
     /// Reads `address` or `address/bits`.
@@ -52,21 +52,48 @@ impl Network {
             }
             Some(_) => return Err(NetworkError::BadMask),
         };
-        let spare = width(address).checked_sub(prefix).ok_or(NetworkError::BadMask)?;
-        if bits_of(address).trailing_zeros() < spare.into() {
-            return Err(NetworkError::BadMask);
+        let network = Self { address, prefix };
+        match prefix <= width(address) && Self::around(address, prefix) == network {
+            true => Ok(network.canonical()),
+            false => Err(NetworkError::BadMask),
         }
-        Ok(Self { address, prefix }.canonical())
+    }
+
+    /// The network of so many bits that an address is in; of all its bits at most.
+    #[must_use]
+    pub fn around(address: IpAddr, prefix: u8) -> Self {
+        let prefix = prefix.min(width(address));
+        let spare = u32::from(width(address) - prefix);
+        let address = match address {
+            IpAddr::V4(v4) => {
+                let mask = u32::MAX.checked_shl(spare).unwrap_or(0);
+                IpAddr::V4(Ipv4Addr::from(u32::from(v4) & mask))
+            }
+            IpAddr::V6(v6) => {
+                let mask = u128::MAX.checked_shl(spare).unwrap_or(0);
+                IpAddr::V6(Ipv6Addr::from(u128::from(v6) & mask))
+            }
+        };
+        Self { address, prefix }
     }
 
     /// Whether the address lies in it.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
-        let spare = width(self.address) - self.prefix;
-        let differing = bits_of(address) ^ bits_of(self.address);
-        address.is_ipv4() == self.address.is_ipv4()
-            && differing.checked_shr(spare.into()).unwrap_or(0) == 0
+        address.is_ipv4() == self.address.is_ipv4() && Self::around(address, self.prefix) == *self
+    }
+
+    /// Its first address.
+    #[must_use]
+    pub const fn address(&self) -> IpAddr {
+        self.address
+    }
+
+    /// How many bits count.
+    #[must_use]
+    pub const fn prefix(&self) -> u8 {
+        self.prefix
     }
 
     /// `::ffff:10.0.0.0/104` is `10.0.0.0/8`.
@@ -90,20 +117,14 @@ impl fmt::Display for Network {
     }
 }
 
-fn width(address: IpAddr) -> u8 {
+const fn width(address: IpAddr) -> u8 {
     if address.is_ipv4() { 32 } else { 128 }
-}
-
-fn bits_of(address: IpAddr) -> u128 {
-    match address {
-        IpAddr::V4(address) => u32::from(address).into(),
-        IpAddr::V6(address) => address.into(),
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::string::ToString;
 
     #[test]
     fn a_network_contains_what_shares_its_bits() {
@@ -151,5 +172,21 @@ mod tests {
             assert_eq!(Network::parse(text).unwrap().to_string(), text);
         }
         assert_eq!(Network::parse("192.0.2.1/32").unwrap().to_string(), "192.0.2.1");
+    }
+
+    #[test]
+    fn an_address_is_in_the_network_of_its_first_bits() {
+        for (address, prefix, expected) in [
+            ("192.0.2.77", 24, "192.0.2.0/24"),
+            ("192.0.2.77", 31, "192.0.2.76/31"),
+            ("192.0.2.77", 0, "0.0.0.0/0"),
+            ("192.0.2.77", 200, "192.0.2.77"),
+            ("2001:db8:1:2:3::4", 64, "2001:db8:1:2::/64"),
+            ("2001:db8::1", 0, "::/0"),
+            ("2001:db8::1", 128, "2001:db8::1"),
+        ] {
+            let network = Network::around(address.parse().unwrap(), prefix);
+            assert_eq!(network.to_string(), expected, "{address} {prefix}");
+        }
     }
 }
