@@ -1,13 +1,14 @@
 //! Name look-up off the loop: the system's resolver may take its time.
-//! Touches: a thread per look-up, a channel back, the waker.   Never: the loop's sources.
-//! Invariants: every look-up is answered once; an address needs no thread.
+//! Touches: a few threads while there are names to look up, a channel back, the waker.   Never: the loop's sources.
+//! Invariants: every look-up is answered once; an address needs no thread; names beyond the threads wait their turn.
 //! Errors: the resolver's own text.   Allocates: per look-up.
 //! Proved by: `tests` below.
 
 use mio::Waker;
+use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 /// Names the look-up in its answer.
@@ -42,49 +43,107 @@ pub type Found = Result<Vec<SocketAddr>, String>;
 /// getaddrinfo loads whatever name services the host has configured; a small host's default would do, its limit may not.
 const STACK: usize = 256 * 1024;
 
+/// Look-ups at a time: names that nobody answers for must not take a thread each.
+const MAX_THREADS: usize = 16;
+
 /// Runs look-ups and collects their answers.
 #[derive(Debug)]
 pub(crate) struct Resolver {
-    waker: Arc<Waker>,
-    sender: Sender<(LookupId, Found)>,
+    desk: Arc<Desk>,
     answers: Receiver<(LookupId, Found)>,
     next: LookupId,
+}
+
+/// What the threads share.
+#[derive(Debug)]
+struct Desk {
+    waker: Arc<Waker>,
+    sender: Sender<(LookupId, Found)>,
+    queue: Mutex<Queue>,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    waiting: VecDeque<Question>,
+    /// Threads that are alive; each ends when nothing waits.
+    threads: usize,
+}
+
+#[derive(Debug)]
+struct Question {
+    id: LookupId,
+    host: String,
+    port: u16,
+    family: Family,
 }
 
 impl Resolver {
     pub(crate) fn new(waker: Arc<Waker>) -> Self {
         let (sender, answers) = channel();
-        Self { waker, sender, answers, next: 0 }
+        let desk = Desk { waker, sender, queue: Mutex::default() };
+        Self { desk: Arc::new(desk), answers, next: 0 }
     }
 
     /// Starts a look-up; its answer comes with the waker.
     pub(crate) fn look_up(&mut self, host: &str, port: u16, family: Family) -> LookupId {
         self.next += 1;
         let id = self.next;
-        if let Ok(address) = host.parse::<IpAddr>() {
-            self.tell(id, numeric(address, port, family));
-        } else {
-            let (sender, waker, host) = (self.sender.clone(), self.waker.clone(), host.to_owned());
-            let spawned =
-                thread::Builder::new().name("resolve".into()).stack_size(STACK).spawn(move || {
-                    // Nobody listens any more when the loop is gone; then there is nobody to tell.
-                    let _ = sender.send((id, by_name(&host, port, family)));
-                    let _ = waker.wake();
-                });
-            if let Err(error) = spawned {
-                self.tell(id, Err(error.to_string()));
-            }
+        match host.parse::<IpAddr>() {
+            Ok(address) => self.desk.tell(id, numeric(address, port, family)),
+            Err(_) => self.ask(Question { id, host: host.to_owned(), port, family }),
         }
         id
     }
 
-    fn tell(&self, id: LookupId, found: Found) {
-        let _ = self.sender.send((id, found));
-        let _ = self.waker.wake();
+    /// Leaves a question to the threads, one more of which is started while there are few.
+    fn ask(&self, question: Question) {
+        let id = question.id;
+        let mut queue = self.desk.queue();
+        queue.waiting.push_back(question);
+        if queue.threads == MAX_THREADS {
+            return;
+        }
+        let desk = self.desk.clone();
+        let thread = thread::Builder::new().name("resolve".into()).stack_size(STACK);
+        match thread.spawn(move || desk.serve()) {
+            Ok(_) => queue.threads += 1,
+            // Whoever is there will come to it.
+            Err(_) if queue.threads > 0 => {}
+            Err(error) => {
+                queue.waiting.pop_back();
+                self.desk.tell(id, Err(error.to_string()));
+            }
+        }
     }
 
     pub(crate) fn answer(&mut self) -> Option<(LookupId, Found)> {
         self.answers.try_recv().ok()
+    }
+}
+
+impl Desk {
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Answers questions until none waits.
+    fn serve(&self) {
+        while let Some(Question { id, host, port, family }) = self.next() {
+            self.tell(id, by_name(&host, port, family));
+        }
+    }
+
+    fn next(&self) -> Option<Question> {
+        let mut queue = self.queue();
+        let question = queue.waiting.pop_front();
+        queue.threads -= usize::from(question.is_none());
+        question
+    }
+
+    fn tell(&self, id: LookupId, found: Found) {
+        // Nobody listens any more when the loop is gone; then there is nobody to tell.
+        let _ = self.sender.send((id, found));
+        let _ = self.waker.wake();
     }
 }
 
@@ -144,6 +203,28 @@ mod tests {
     fn a_name_is_looked_up_off_the_loop() {
         let found = answers("localhost", Family::V4).unwrap();
         assert_eq!(found, ["127.0.0.1:22".parse().unwrap()]);
+    }
+
+    #[test]
+    fn more_names_than_threads_are_all_answered_and_the_threads_end() {
+        let mut poll = Poll::new().unwrap();
+        let mut resolver = Resolver::new(Arc::new(Waker::new(poll.registry(), Token(0)).unwrap()));
+        let mut asked: Vec<_> = (0..4 * MAX_THREADS as u16)
+            .map(|port| resolver.look_up("localhost", port, Family::V4))
+            .collect();
+        assert!(resolver.desk.queue().threads <= MAX_THREADS);
+        let mut events = Events::with_capacity(1);
+        while !asked.is_empty() {
+            while let Some((answered, _)) = resolver.answer() {
+                asked.retain(|id| *id != answered);
+            }
+            if !asked.is_empty() {
+                poll.poll(&mut events, None).unwrap();
+            }
+        }
+        while resolver.desk.queue().threads > 0 {
+            thread::yield_now();
+        }
     }
 
     #[test]

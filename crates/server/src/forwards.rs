@@ -2,7 +2,7 @@
 //! Touches: the host on helper threads, the table of owners.   Never: payload, policy.
 //! Invariants: every need is answered once.
 //! Errors: the system's, to the client.   Allocates: per need.
-//! Proved by: interop `server::forwards`, `server::takeover`.
+//! Proved by: interop `server::forwards`, `server::gateway`.
 
 use crate::connection::Connection;
 use crate::host::{Account, Host};

@@ -25,7 +25,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// How long connections have to take their goodbye at the end.
-const FAREWELL: Millis = 3000;
+const FAREWELL: Millis = 2000;
 
 /// What one loop is to the front.
 pub(crate) struct Loop {
@@ -277,10 +277,11 @@ impl Front {
         self.notify.stopping();
         self.unlisten(reactor);
         for each in &self.loops {
-            each.postbox
-                .post(|worker, reactor| worker.dismiss(reactor, "the server is shutting down"));
+            each.postbox.post(|worker, reactor| {
+                worker.dismiss(reactor, "the server is shutting down", FAREWELL)
+            });
         }
-        reactor.set_timer(reactor.now() + FAREWELL, Timer::Farewell as u64);
+        reactor.set_timer(reactor.now() + 2 * FAREWELL, Timer::Farewell as u64);
     }
 
     fn due(&mut self, reactor: &mut Reactor, id: u64) {

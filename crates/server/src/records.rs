@@ -266,6 +266,15 @@ impl Worker {
         }
     }
 
+    /// A channel that is no forward's was refused when it was asked for.
+    pub(crate) fn log_channel_refused(&self, key: Key, words: &str) {
+        let Some(connection) = self.connections.get(&key) else { return };
+        let (number, user) = (connection.number, connection.user().unwrap_or_default());
+        connection
+            .log
+            .info(format_args!("connection {number}: a session of {user} was refused: {words}"));
+    }
+
     fn log_session(&self, notice: &session::Notice) {
         let Some(connection) = self.connections.get(&notice.session) else { return };
         let (peer, user) = (connection.peer(), connection.user().unwrap_or_default());

@@ -85,11 +85,12 @@ impl Worker {
         self.ending = true;
     }
 
-    /// Says goodbye to everybody.
-    pub(crate) fn dismiss(&mut self, reactor: &mut Reactor, why: &str) {
+    /// Says goodbye to everybody; what is on its way to them may take `patience` milliseconds.
+    pub(crate) fn dismiss(&mut self, reactor: &mut Reactor, why: &str, patience: Millis) {
         self.ending = true;
-        for key in self.connections.keys().copied().collect::<Vec<_>>() {
-            reactor.close_session(key, why);
+        for (key, connection) in &mut self.connections {
+            why.clone_into(&mut connection.goodbye);
+            reactor.close_session_within(*key, why, patience);
         }
     }
 
@@ -284,7 +285,10 @@ impl Worker {
                 engine.accept(channel);
                 self.sessions.open(key, channel, rules);
             }
-            Err((reason, words)) => engine.refuse(channel, reason, &words),
+            Err((reason, words)) => {
+                engine.refuse(channel, reason, &words);
+                self.log_channel_refused(key, &words);
+            }
         }
         self.watch_unused(reactor, key);
     }
