@@ -41,6 +41,8 @@ pub(crate) struct Front {
     pub(crate) shared: Arc<Shared>,
     loops: Vec<Loop>,
     listeners: HashMap<SocketAddr, Key>,
+    /// Those of a service manager that have no address.
+    unix_listeners: Vec<Key>,
     source: Source,
     notify: Notify,
     /// The sockets listened on are a service manager's.
@@ -72,6 +74,7 @@ impl Front {
             shared,
             loops,
             listeners: HashMap::new(),
+            unix_listeners: Vec::new(),
             source,
             notify,
             adopted: false,
@@ -152,7 +155,8 @@ impl Front {
                     self.listeners.insert(at, key);
                 }
                 Handed::Unix(listener) => {
-                    reactor.listen(Listener::unix_with(listener, || {})?)?;
+                    let key = reactor.listen(Listener::unix_with(listener, || {})?)?;
+                    self.unix_listeners.push(key);
                     let at = Endpoint::Unix(name.as_deref().unwrap_or("a unix socket"));
                     self.shared.log.event(&Happened::ServerListening { at });
                 }
@@ -206,7 +210,8 @@ impl Front {
     }
 
     fn unlisten(&mut self, reactor: &mut Reactor) {
-        for (_, key) in self.listeners.drain() {
+        let keys = self.listeners.drain().map(|(_, key)| key);
+        for key in keys.chain(self.unix_listeners.drain(..)) {
             reactor.unlisten(key);
         }
     }

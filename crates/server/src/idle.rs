@@ -30,7 +30,7 @@ impl Worker {
         connection.unused_since.get_or_insert(now);
         // Clients may open and close channels as often as they like: the reminder that is out looks at the last time.
         if !std::mem::replace(&mut connection.unused_watched, true) {
-            self.remind(reactor, now + timeout, key, Due::Unused);
+            self.remind_soon(reactor, timeout, key, Due::Unused);
         }
     }
 
@@ -44,10 +44,20 @@ impl Worker {
             }
             Some(end) => {
                 connection.unused_watched = true;
-                self.remind(reactor, end, key, Due::Unused);
+                self.remind_soon(reactor, end - reactor.now(), key, Due::Unused);
             }
             None => {}
         }
+    }
+}
+
+/// Reminders cannot be taken back. Whoever is gone leaves one for so long at most, however long the time that is set.
+const NAP: Millis = 600_000;
+
+impl Worker {
+    /// Looks again after a while, or earlier: whoever looks finds out whether it is time.
+    fn remind_soon(&mut self, reactor: &mut Reactor, wait: Millis, key: Key, due: Due) {
+        self.remind(reactor, reactor.now() + wait.min(NAP), key, due);
     }
 }
 
@@ -62,8 +72,7 @@ impl Worker {
     pub(crate) fn watch_channels(&mut self, reactor: &mut Reactor, key: Key) {
         let member = self.connections.get(&key).and_then(Connection::member);
         if let Some(shortest) = member.and_then(|member| shortest_timeout(&member.options)) {
-            let at = reactor.now() + shortest;
-            self.remind(reactor, at, key, Due::IdleChannels);
+            self.remind_soon(reactor, shortest, key, Due::IdleChannels);
         }
     }
 
@@ -81,7 +90,7 @@ impl Worker {
             }
         }
         self.served(reactor, Some(key));
-        self.remind(reactor, reactor.now() + wait, key, Due::IdleChannels);
+        self.remind_soon(reactor, wait, key, Due::IdleChannels);
     }
 
     fn standing(&self, reactor: &Reactor, key: Key) -> impl Iterator<Item = (End, Idler)> {

@@ -266,14 +266,12 @@ impl Worker {
         let permissions = Permissions::new(account, login.options.clone(), granted, proven);
         let admitted = permissions.and_then(|permissions| {
             let user = &permissions.account.name;
-            match self.shared.limits().authenticated(&mut connection.ticket, user) {
-                Ok(()) => Ok(permissions),
-                Err(refusal) => {
-                    let peer = connection.peer();
-                    connection.log.event(&Event::ConnectionRefused { peer, refusal: &refusal });
-                    Err(refusal.to_client().to_owned())
-                }
-            }
+            let counted = self.shared.limits().authenticated(&mut connection.ticket, user);
+            counted.map(|()| permissions).map_err(|refusal| {
+                let peer = connection.peer();
+                connection.log.event(&Event::ConnectionRefused { peer, refusal: &refusal });
+                refusal.to_client().to_owned()
+            })
         });
         match admitted {
             Ok(permissions) => connection.phase = Phase::Member(Arc::new(permissions)),

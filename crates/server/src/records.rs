@@ -272,8 +272,7 @@ impl Worker {
         let (id, what) = (notice.channel.number().0, notice.what());
         if let SessionEnd::Refused(reason) = &notice.end {
             let number = connection.number;
-            return self
-                .shared
+            return connection
                 .log
                 .info(format_args!("connection {number}: {what} of {user} was refused: {reason}"));
         }

@@ -15,10 +15,11 @@ mod startups;
 #[cfg(test)]
 mod tests;
 
-#[allow(unused_imports, reason = "rooms are being built side by side")]
+#[cfg(test)]
+pub(crate) use self::notice::Change;
 pub(crate) use self::{
     block::BlockSizes,
-    notice::{Change, Notice},
+    notice::Notice,
     penalties::Offence,
     refusal::{Refusal, Why},
     settings::{LimitSettings, Overflow, PenaltySettings, StartupSettings},

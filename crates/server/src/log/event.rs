@@ -395,7 +395,7 @@ impl Event<'_> {
             Self::SessionEnded { peer, user, session, status, signal, reason, millis } => log.row(
                 "session-ended", Info,
                 format_args!("Close session: user {user} from {peer} id {}", session.id),
-                &started(peer, user, session)[..4],
+                &ended(peer, user, session.id),
                 &[
                     peer.number(), ("kind", session.kind.into()), ("terminal", session.terminal.into()),
                     ("command", session.command.into()), ("status", (*status).into()), ("signal", (*signal).into()),
@@ -476,16 +476,9 @@ fn listener<'a>(peer: &'a Peer, user: &'a str, at: &'a Endpoint<'a>) -> [Field<'
     [remote, local, ("user", user.into()), ("listen", Value::Shown(at))]
 }
 
-fn started<'a>(peer: &'a Peer, user: &'a str, session: &'a Session<'a>) -> [Field<'a>; 6] {
+fn ended<'a>(peer: &'a Peer, user: &'a str, session: u32) -> [Field<'a>; 4] {
     let [remote, local] = peer.ends();
-    [
-        remote,
-        local,
-        ("user", user.into()),
-        ("session", session.id.into()),
-        ("kind", session.kind.into()),
-        ("terminal", session.terminal.into()),
-    ]
+    [remote, local, ("user", user.into()), ("session", session.into())]
 }
 
 impl Peer {

@@ -11,7 +11,6 @@ mod tests;
 mod time;
 mod words;
 
-#[allow(unused_imports, reason = "rooms are being built side by side")]
 pub(crate) use self::{
     event::{Certificate, Close, Endpoint, Event, Forward, Key, Peer, Session, User},
     line::Format,
