@@ -73,7 +73,8 @@ impl Reactor {
             Some(stream) => {
                 let left = stream.write_through(payload, self.now);
                 session.engine.delivered(channel, left);
-                if let (true, Some(stream)) = (stream.outbound == Outbound::Broken, stream_key) {
+                let again = stream.outbound == Outbound::Broken || stream.can_drain();
+                if let (true, Some(stream)) = (again, stream_key) {
                     self.queue_fill(stream);
                 }
             }
@@ -236,12 +237,16 @@ impl Reactor {
     fn drain_spill(&mut self, key: Key) {
         let Some(stream) = self.streams.get_mut(key) else { return };
         let left = stream.write_through(std::iter::empty(), self.now);
+        let again = stream.can_drain();
         if let (Some(Bound { session, channel, .. }), true) = (stream.bound, left > 0) {
             if let Some(owner) = self.sessions.get_mut(session) {
                 owner.engine.set_now(self.now);
                 owner.engine.delivered(channel, left);
             }
             self.queue_flush(session);
+        }
+        if again {
+            self.queue_fill(key);
         }
     }
 

@@ -165,6 +165,11 @@ impl Stream {
         taken
     }
 
+    /// The kernel took all that one call can offer, and would take more: no edge will say so.
+    pub(crate) fn can_drain(&self) -> bool {
+        self.ready.write && self.spill.pending_len() > 0
+    }
+
     fn writev<'a>(&mut self, fresh: impl Iterator<Item = &'a [u8]>, wanted: usize) -> usize {
         let mut slices = [IoSlice::new(&[]); MAX_SLICES];
         let mut count = 0;
