@@ -285,16 +285,20 @@ impl Worker {
                 .log
                 .info(format_args!("connection {number}: {what} of {user} was refused: {reason}"));
         }
+        let session = Session {
+            id,
+            kind: &what,
+            terminal: notice.terminal.as_deref().map(|path| path.trim_start_matches("/dev/")),
+            command: Some(notice.command.as_str()).filter(|command| !command.is_empty()),
+        };
+        if notice.end == SessionEnd::Started {
+            return connection.log.event(&Event::SessionStarted { peer, user, session });
+        }
         let signal = notice.signal();
         connection.log.event(&Event::SessionEnded {
             peer,
             user,
-            session: Session {
-                id,
-                kind: &what,
-                terminal: notice.terminal.as_deref().map(|path| path.trim_start_matches("/dev/")),
-                command: Some(notice.command.as_str()).filter(|command| !command.is_empty()),
-            },
+            session,
             status: notice.status(),
             signal: signal.as_deref(),
             reason: notice.reason(),

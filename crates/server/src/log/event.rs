@@ -8,7 +8,7 @@
 
 use super::Log;
 use super::line::{Field, Value};
-use super::words::{At, Bracketed, Ended, Host, Place, Shown, Target, invalid};
+use super::words::{At, Bracketed, Ended, Host, On, Place, Shown, Target, invalid};
 use crate::limits::{Notice, Refusal, Why};
 use adit_config::types::LogLevel;
 use std::net::SocketAddr;
@@ -103,6 +103,8 @@ pub(crate) enum Event<'a> {
     ListenerTakenOver { peer: Peer, user: &'a str, at: Endpoint<'a>, from: u64 },
     /// The rules or the system do not allow it.
     ListenerRefused { peer: Peer, user: &'a str, at: Endpoint<'a>, reason: &'a str },
+    /// It runs.
+    SessionStarted { peer: Peer, user: &'a str, session: Session<'a> },
     /// It is over.
     SessionEnded {
         peer: Peer,
@@ -392,10 +394,22 @@ impl Event<'_> {
                     peer.number(), ("user", (*user).into()), ("listen", Value::Shown(at)), ("reason", (*reason).into()),
                 ],
             ),
+            Self::SessionStarted { peer, user, session } => log.row(
+                "session-started", Verbose,
+                format_args!(
+                    "Starting session: {}{} for {user} from {peer} id {}",
+                    session.kind, On(session.terminal), session.id,
+                ),
+                &[
+                    &running(peer, user, session.id)[..],
+                    &[("kind", session.kind.into()), ("terminal", session.terminal.into())],
+                ].concat(),
+                &[peer.number(), ("command", session.command.into())],
+            ),
             Self::SessionEnded { peer, user, session, status, signal, reason, millis } => log.row(
                 "session-ended", Info,
                 format_args!("Close session: user {user} from {peer} id {}", session.id),
-                &ended(peer, user, session.id),
+                &running(peer, user, session.id),
                 &[
                     peer.number(), ("kind", session.kind.into()), ("terminal", session.terminal.into()),
                     ("command", session.command.into()), ("status", (*status).into()), ("signal", (*signal).into()),
@@ -476,7 +490,7 @@ fn listener<'a>(peer: &'a Peer, user: &'a str, at: &'a Endpoint<'a>) -> [Field<'
     [remote, local, ("user", user.into()), ("listen", Value::Shown(at))]
 }
 
-fn ended<'a>(peer: &'a Peer, user: &'a str, session: u32) -> [Field<'a>; 4] {
+fn running<'a>(peer: &'a Peer, user: &'a str, session: u32) -> [Field<'a>; 4] {
     let [remote, local] = peer.ends();
     [remote, local, ("user", user.into()), ("session", session.into())]
 }

@@ -158,6 +158,15 @@ impl fmt::Display for Target<'_> {
     }
 }
 
+/// On which terminal, if there is one.
+pub(super) struct On<'a>(pub(super) Option<&'a str>);
+
+impl fmt::Display for On<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |terminal| write!(f, " on {terminal}"))
+    }
+}
+
 pub(super) const fn invalid(valid: bool) -> &'static str {
     if valid { "" } else { "invalid user " }
 }

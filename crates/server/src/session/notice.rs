@@ -1,6 +1,6 @@
-//! What is told of a session channel when it is over, for the log.
+//! What is told of a session channel, when it begins and when it is over, for the log.
 //! Touches: plain data.   Never: the log.
-//! Invariants: each command that was asked for has one; texts of the peer bear no control characters.
+//! Invariants: each command that ran has one at its end; texts of the peer bear no control characters.
 //! Errors: none.   Allocates: per session channel.
 //! Proved by: those of the session.
 
@@ -12,7 +12,7 @@ use adit_reactor::Key;
 use std::fmt;
 use std::time::Duration;
 
-/// A session channel has come to its end, or something it asked for was refused.
+/// A command was started on a session channel, or has ended with it; or something was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Notice {
     /// On which connection.
@@ -63,7 +63,7 @@ impl Notice {
             SessionEnd::Closed => Some("closed"),
             SessionEnd::Idle => Some("idle"),
             SessionEnd::ConnectionLost => Some("connection-closed"),
-            SessionEnd::Exit(_) | SessionEnd::Refused(_) => None,
+            SessionEnd::Started | SessionEnd::Exit(_) | SessionEnd::Refused(_) => None,
         }
     }
 
@@ -78,9 +78,11 @@ impl Notice {
     }
 }
 
-/// How a session channel ended.
+/// What became of a session channel, or of something that was asked of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum SessionEnd {
+    /// It runs; there will be another notice.
+    Started,
     /// The command ended.
     Exit(Exit),
     /// The client closed the channel before the command ended.
@@ -96,6 +98,7 @@ pub(crate) enum SessionEnd {
 impl fmt::Display for SessionEnd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Started => f.write_str("started"),
             Self::Exit(Exit::Status(code)) => write!(f, "exit status {code}"),
             Self::Exit(Exit::Signal { number, core_dumped }) => {
                 let core = if *core_dumped { ", core dumped" } else { "" };

@@ -10,7 +10,7 @@ use super::leader::{Ends, Leader};
 use super::plan::{Orders, Plan};
 use super::task::Task;
 use super::terminal::Terminal;
-use super::{Id, Sessions, answer};
+use super::{Id, SessionEnd, Sessions, answer};
 use crate::host::SystemAccount;
 use adit_engine::{EXTENDED_DATA_STDERR, Request};
 use adit_reactor::{Key, Pair, Reactor, Socket};
@@ -158,9 +158,11 @@ impl Sessions {
         let Some(found) = self.find(id).filter(|found| !found.closed) else { return };
         found.busy = false;
         found.stage = Stage::Running(leader);
+        let started = found.notice(id.0, SessionEnd::Started);
         if let Some(terminal) = &mut found.terminal {
             terminal.slave = None;
         }
+        self.notices.push_back(started);
         answer(reactor, id, want_reply, true);
         reactor.flow(main);
         if let Some(errors) = errors {

@@ -66,6 +66,7 @@ struct Both {
     rules: Arc<SessionRules>,
     established: usize,
     seen: HashMap<Channel, Vec<Seen>>,
+    begun: Vec<Notice>,
     notices: Vec<Notice>,
     /// The server's numbers of the channels.
     served: Vec<Channel>,
@@ -103,7 +104,8 @@ impl Handler for Both {
             }
         }
         while let Some(notice) = self.worker.sessions.next_notice() {
-            self.notices.push(notice);
+            let began = notice.end == SessionEnd::Started;
+            if began { &mut self.begun } else { &mut self.notices }.push(notice);
         }
     }
 }
@@ -160,6 +162,7 @@ impl Scene {
             rules: Arc::new(rules),
             established: 0,
             seen: HashMap::new(),
+            begun: Vec::new(),
             notices: Vec::new(),
             served: Vec::new(),
         };
@@ -260,6 +263,8 @@ fn a_command_ends_with_its_output_then_eof_its_status_and_close() {
     assert_eq!(notice.end, SessionEnd::Exit(Exit::Status(7)));
     assert_eq!((notice.kind, notice.command), (Some(Kind::Exec), "echo out; exit 7".into()));
     assert_eq!((notice.sent, notice.received, notice.terminal), (4, 0, None));
+    let begun: Vec<&str> = scene.both.begun.iter().map(|it| it.command.as_str()).collect();
+    assert_eq!(begun, ["echo out; exit 7"]);
 }
 
 #[test]

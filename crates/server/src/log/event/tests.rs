@@ -127,6 +127,10 @@ fn the_log_speaks_as_sshd_does() {
             "Received request from 1.2.3.4 port 5 to connect to host db port 5432, but the request was denied. connection=7 user=ada kind=direct-tcpip from=[::1]:40000 to=db:5432 reason=PermitOpen",
         ),
         (
+            Event::SessionStarted { peer: peer(), user: "ada", session: SESSION },
+            "Starting session: command on pts/3 for ada from 1.2.3.4 port 5 id 0 connection=7 command=\"ls -l\"",
+        ),
+        (
             Event::SessionEnded {
                 peer: peer(),
                 user: "ada",
@@ -388,6 +392,7 @@ fn every_event(tell: &mut dyn FnMut(&Event<'_>)) {
         Event::ListenerEnded { peer, user, at, millis, connections: 1, reason },
         Event::ListenerTakenOver { peer, user, at, from: 1 },
         Event::ListenerRefused { peer, user, at, reason },
+        Event::SessionStarted { peer, user, session },
         Event::SessionEnded {
             peer,
             user,
