@@ -3,10 +3,8 @@
 mod both;
 
 use adit_engine::{Channel, Event as Ssh, Open};
-use adit_reactor::{Closed, Event, Handler, Key, Pair, Reactor, Socket};
-use adit_testkit::keys::{client_config, client_transport, server_config, server_transport};
+use adit_reactor::{Closed, Event, Handler, Key, Reactor, Socket};
 use both::{Ends, beside, pattern, run};
-use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
@@ -27,11 +25,7 @@ struct Both {
 
 impl Both {
     fn new(reactor: &mut Reactor) -> Self {
-        Self::with(reactor, Ends::new)
-    }
-
-    fn with(reactor: &mut Reactor, ends: impl FnOnce(&mut Reactor) -> Ends) -> Self {
-        let ends = ends(reactor);
+        let ends = Ends::new(reactor);
         let mut both = Self {
             ends,
             targets: Vec::new(),
@@ -222,36 +216,6 @@ fn what_comes_for_a_socket_that_is_not_there_yet_waits_for_it() {
         ours.read_to_end(&mut received).unwrap();
         received
     });
-    assert!(received == payload, "{} of {} bytes", received.len(), payload.len());
-}
-
-/// The kernel takes all of a first call, says nothing more, and would take the rest.
-#[test]
-fn more_than_one_call_can_offer_is_written_to_the_end() {
-    const LENGTH: usize = 4 << 20;
-    let mut reactor = Reactor::new().unwrap();
-    let mut client = client_config(client_transport());
-    client.connection.initial_window = 2 * LENGTH as u32;
-    client.connection.memory_budget = 1 << 30;
-    let mut both = Both::with(&mut reactor, |reactor| {
-        Ends::with(reactor, client, server_config(server_transport()))
-    });
-    let (stream, mut theirs) = attached(&mut reactor, &mut both, Socket::Awaited);
-    let payload = pattern(LENGTH);
-    let sent = payload.clone();
-    beside(&mut reactor, &mut both, move || {
-        theirs.write_all(&sent).unwrap();
-        theirs.shutdown(Shutdown::Write).unwrap();
-        theirs
-    });
-    // A file is always ready and takes whatever is offered.
-    let path = std::env::temp_dir().join(format!("adit-relay-{}", std::process::id()));
-    let ((input, _silent), file) = (rustix::pipe::pipe().unwrap(), File::create(&path).unwrap());
-    reactor.bring(stream, Socket::Pair(Pair::new(input, file.into()).unwrap())).unwrap();
-    let written = || fs::metadata(&path).unwrap().len();
-    run(&mut reactor, &mut both, |_| written() == LENGTH as u64);
-    let received = fs::read(&path).unwrap();
-    fs::remove_file(&path).unwrap();
     assert!(received == payload, "{} of {} bytes", received.len(), payload.len());
 }
 
