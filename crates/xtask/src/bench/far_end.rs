@@ -45,7 +45,7 @@ pub(crate) const STACK: usize = 128 * 1024;
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 4096;
 /// Longer than any stream here stands still.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(20);
 
 impl Ask {
     pub(crate) fn encode(self) -> [u8; ASK_LENGTH] {

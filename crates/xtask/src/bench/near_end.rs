@@ -16,7 +16,7 @@ use std::{
 };
 
 /// Longer than anything here stands still.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A direction, as the client sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -14,7 +14,7 @@ use super::{
     server::{converted, start, told},
 };
 use adit_interop_tests::{child::Guarded, ports::free_port, sshd::user_name};
-use std::{io, path::Path, process::Command};
+use std::{io, path::Path, process::Command, time::Instant};
 
 /// One that stands.
 #[derive(Debug)]
@@ -25,6 +25,8 @@ pub(crate) struct Passage {
     /// Whose time is told apart: client and server, or what stands in their place.
     pub(crate) pids: [Option<u32>; 2],
     pub(crate) line: Option<Line>,
+    /// When its client was started.
+    pub(crate) started: Instant,
     /// Client and server as they were started.
     pub(crate) commands: Vec<(String, String)>,
     // Processes before the far end, so that they do not see it go.
@@ -47,6 +49,7 @@ impl Passage {
             port: far.port(),
             pids: [None; 2],
             line: None,
+            started: Instant::now(),
             commands: Vec::new(),
             processes: Vec::new(),
             _far: far,
@@ -72,6 +75,7 @@ impl Passage {
                 let mut command = fleet.client(client, at, cipher, listen, target)?;
                 passage.commands.push((client.name().into(), told(&command)));
                 passage.port = listen;
+                passage.started = Instant::now();
                 passage.keep(0, start(client.name(), &mut command, listen)?);
             }
         }

@@ -7,11 +7,7 @@
 use crate::{
     Outcome,
     bench::{
-        contender::{Cipher, Contender},
-        measurement::Measurement,
-        near_end::visit,
-        passage::Passage,
-        row::Row,
+        contender::Cipher, measurement::Measurement, near_end::visit, passage::Passage, row::Row,
         run::Run,
     },
 };
@@ -35,8 +31,7 @@ impl Measurement for Connections {
     }
 
     fn run(&self, run: &mut Run) -> Outcome {
-        let contenders = [&run.plan.tunnels[..], &[Contender::TwoRelays]].concat();
-        let passages = run.passages(&contenders, Cipher::Aes128Gcm, None);
+        let passages = run.passages(&run.plan.tunnels.clone(), Cipher::Aes128Gcm, None);
         for round in 1..=run.plan.rounds {
             for crowd in CROWDS {
                 passages.iter().for_each(|passage| sample(run, round, crowd, passage));

@@ -16,7 +16,7 @@ use crate::{
         run::Run,
     },
 };
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 pub(crate) struct Handshake;
 
@@ -71,16 +71,11 @@ struct Times {
 }
 
 fn once(run: &mut Run, contender: Contender, round_trip: Duration) -> Result<Times, String> {
-    if let Contender::Tunnel(_, server) = contender {
-        // The first to come would wait for it.
-        run.fleet.server(server)?;
-    }
-    let start = Instant::now();
     let settings = Settings { round_trip, rate: None };
     let passage = Passage::open(&mut run.fleet, contender, Cipher::Aes128Gcm, Some(settings))?;
-    let listener = start.elapsed();
+    let listener = passage.started.elapsed();
     visit(passage.port).map_err(|error| format!("{error}; it said: {}", passage.said()))?;
-    let echo = start.elapsed();
+    let echo = passage.started.elapsed();
     let flights = passage.line.as_ref().map_or(0, |line| line.flights());
     Ok(Times { listener, echo, flights })
 }
