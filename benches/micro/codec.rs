@@ -1,7 +1,7 @@
 //! The wire codec where it is met most: a DATA header for each packet, a KEXINIT for each connection.
 #![allow(missing_docs, reason = "criterion's macros make functions without")]
 
-use adit_wire::{ChannelData, KexInit, Message, NameList};
+use adit_wire::{Message, NameList, channel::ChannelData, transport::KexInit};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
 

@@ -5,12 +5,13 @@
 //! Proved by: running it.
 
 use super::{contender::ServerKind, keys::Keys, programs::Programs};
+use crate::cargo::root;
 use adit_interop_tests::{child::Guarded, deadline::within, ports::free_port, sshd::has_penalties};
 use std::{
-    fs,
+    env, fs,
     net::{Ipv4Addr, TcpStream},
     path::{Path, PathBuf},
-    process::Command,
+    process::{self, Command},
     time::Duration,
 };
 
@@ -46,10 +47,15 @@ impl Server {
     }
 }
 
-/// A command line to read, not to run: nothing in it needs quotes.
+/// A command line to read, not to run: nothing in it needs quotes, and nobody's folders are told.
 pub(crate) fn told(command: &Command) -> String {
     let words = [command.get_program()].into_iter().chain(command.get_args());
-    words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+    let line = words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ");
+    let home = env::var("HOME").unwrap_or_else(|_| "/root".into());
+    let scratch = format!("{}/adit-{}", env::temp_dir().display(), process::id());
+    let folders =
+        [(scratch.as_str(), "SCRATCH"), (&root().display().to_string(), "."), (&home, "~")];
+    folders.iter().fold(line, |line, (folder, name)| line.replace(folder, name))
 }
 
 /// Starts a program and waits until somebody listens at `port`.
