@@ -73,7 +73,7 @@ fn told(wish: &Wish, results: &Results) -> Outcome {
     let summary = Summary::of(&results.rows);
     let path = wish.report.clone().unwrap_or_else(|| wish.out.join("report.md"));
     report::write(&path, results, &summary)?;
-    if wish.smoke { smoke::judge(&summary) } else { Ok(()) }
+    if wish.smoke { smoke::judge(&summary, &results.failed) } else { Ok(()) }
 }
 
 /// One after the other; one that fails does not stop the others.

@@ -39,6 +39,7 @@ fn text(results: &Results, summary: &Summary<'_>, drawn: &[[String; 2]]) -> Stri
     }
     let commands = results.commands.iter().map(|(who, command)| format!("{who}: `{command}`"));
     list(&mut text, "Command lines", commands);
+    list(&mut text, "Failed", results.failed.iter().cloned());
     list(&mut text, "Left out", results.skipped.iter().cloned());
     text
 }

@@ -21,6 +21,8 @@ pub(crate) struct Results {
     pub(crate) about: Vec<[String; 2]>,
     pub(crate) rows: Vec<Row>,
     pub(crate) skipped: BTreeSet<String>,
+    /// What was tried and did not get to its end.
+    pub(crate) failed: BTreeSet<String>,
     /// Each program's command line.
     pub(crate) commands: BTreeMap<String, String>,
 }
@@ -70,6 +72,11 @@ impl Results {
         news
     }
 
+    pub(crate) fn fail(&mut self, line: &str) {
+        self.write(&json!({"failed": line}));
+        self.failed.insert(line.to_owned());
+    }
+
     pub(crate) fn keep(&mut self, row: Row) {
         self.write(&row.to_json());
         self.rows.push(row);
@@ -90,6 +97,8 @@ impl Results {
             self.about = about.iter().map(pair).collect::<Option<_>>()?;
         } else if let Some(skipped) = text(&value["skipped"]) {
             self.skipped.insert(skipped);
+        } else if let Some(failed) = text(&value["failed"]) {
+            self.failed.insert(failed);
         } else if let Some(command) = text(&value["command"]) {
             self.commands.insert(text(&value["who"])?, command);
         } else {
@@ -111,10 +120,12 @@ mod tests {
         written.tell_about(vec![["kernel".into(), "6.1".into()]]);
         written.tell_command("adit", "adit -N");
         assert!(written.skip("russh: not there") && !written.skip("russh: not there"));
+        written.fail("ssh: a stream stood still");
         written.keep(Row::new("bulk", "adit → aditd").case("way", "up").figure("x", 1.5));
         let read = Results::read(&scratch.join(FILE)).unwrap();
         assert_eq!((&read.about, &read.rows), (&written.about, &written.rows));
         assert_eq!((&read.skipped, &read.commands), (&written.skipped, &written.commands));
+        assert_eq!(read.failed, written.failed);
     }
 
     #[test]

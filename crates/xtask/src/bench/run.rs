@@ -50,6 +50,12 @@ impl Run {
         }
     }
 
+    /// Says what did not get to its end; each time, as one is one too many.
+    pub(crate) fn fail(&mut self, what: &str, why: &str) {
+        println!("FAILED: {what}: {why}");
+        self.results.fail(&format!("{what}: {why}"));
+    }
+
     /// Opens a passage and holds what goes through it against the pattern; `None` was skipped aloud.
     pub(crate) fn passage(
         &mut self,

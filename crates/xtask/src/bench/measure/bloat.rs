@@ -60,7 +60,7 @@ fn sample(run: &mut Run, round: usize, beside: Option<Way>, passage: &Passage) {
                 share.into_iter().fold(row, |row, share| row.figure("line_share", share)),
             );
         }
-        Err(error) => run.skip(&passage.contender.name(), &format!("bloat: {error}")),
+        Err(error) => run.fail(&passage.contender.name(), &format!("bloat: {error}")),
     }
 }
 

@@ -54,7 +54,7 @@ fn sample(run: &mut Run, round: usize, way: Way, cipher: Cipher, passage: &Passa
             let row = with_cpu(row, passage.contender, &poured, before, after);
             run.record(round, watch, row);
         }
-        Err(error) => run.skip(&passage.contender.name(), &format!("bulk {}: {error}", way.name())),
+        Err(error) => run.fail(&passage.contender.name(), &format!("bulk {}: {error}", way.name())),
     }
 }
 

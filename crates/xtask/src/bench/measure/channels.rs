@@ -48,7 +48,7 @@ impl Measurement for Channels {
             if let Some(passage) = run.passage(contender, Cipher::Aes128Gcm, None) {
                 if let Err(error) = grow(run, &passage) {
                     let held = passage.said();
-                    run.skip(&contender.name(), &format!("more channels: {error}; {held}"));
+                    run.fail(&contender.name(), &format!("more channels: {error}; {held}"));
                 }
             }
         }

@@ -55,7 +55,7 @@ fn sample(run: &mut Run, round: usize, crowd: usize, passage: &Passage) {
             run.record(round, watch, row);
         }
         Err(error) => {
-            run.skip(&passage.contender.name(), &format!("{crowd} connections at once: {error}"));
+            run.fail(&passage.contender.name(), &format!("{crowd} connections at once: {error}"));
         }
     }
 }

@@ -62,7 +62,7 @@ fn sample(run: &mut Run, round: usize, passage: &Passage) {
             }
             run.record(round, watch, row);
         }
-        Err(error) => run.skip(&passage.contender.name(), &format!("{count} streams: {error}")),
+        Err(error) => run.fail(&passage.contender.name(), &format!("{count} streams: {error}")),
     }
 }
 

@@ -65,7 +65,7 @@ fn sample(run: &mut Run, round: usize, way: Way, round_trip: Duration, passage: 
                 .figure("line_late_ms", lateness * 1e3);
             run.record(round, watch, row);
         }
-        Err(error) => run.skip(
+        Err(error) => run.fail(
             &passage.contender.name(),
             &format!("{} ms {}: {error}", round_trip.as_millis(), way.name()),
         ),

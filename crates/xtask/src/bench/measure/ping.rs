@@ -49,7 +49,7 @@ fn sample(run: &mut Run, round: usize, beside: Option<Way>, passage: &Passage) {
                 .case("beside", beside.map_or("idle", Way::name));
             run.record(round, watch, with_quantiles(row, &times, 1e6, "us"));
         }
-        Err(error) => run.skip(&passage.contender.name(), &format!("ping: {error}")),
+        Err(error) => run.fail(&passage.contender.name(), &format!("ping: {error}")),
     }
 }
 
