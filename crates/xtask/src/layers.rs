@@ -107,6 +107,13 @@ const ROOMS: &[Room] = &[
         ],
         SAFE,
     ),
+    // Measures rooms by themselves.
+    room(
+        "adit-benches",
+        "benches",
+        &["adit-buf", "adit-crypto", "adit-engine", "adit-testkit", "adit-transport"],
+        SAFE,
+    ),
     // Knows the products only by their binaries.
     room("adit-interop-tests", "interop-tests", &[], SAFE),
     // Records transcripts with the testkit's client; `scale` is a crowd of clients on one loop.

@@ -5,6 +5,7 @@
 //! Proved by: CI, which is `cargo xtask test`.
 #![forbid(unsafe_code)]
 
+mod bench;
 mod cargo;
 mod demo;
 mod fuzz;
@@ -34,6 +35,12 @@ const VERBS: &[Verb] = &[
         arguments: demo::ARGUMENTS,
         what: "a tunnel at work, every byte checked",
         run: demo::run,
+    },
+    Verb {
+        name: "bench",
+        arguments: bench::ARGUMENTS,
+        what: "everything that is claimed about speed, measured",
+        run: bench::run,
     },
     Verb {
         name: "layers",

@@ -13,8 +13,11 @@ use crate::Outcome;
 use crowd::Crowd;
 use rustix::process::{Resource, Rlimit, getpid, getrlimit, setrlimit};
 use server::Server;
-use std::time::Instant;
-use usage::Usage;
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+pub(crate) use usage::Usage;
 
 /// What may stand behind the verb.
 pub(crate) const ARGUMENTS: &str =
@@ -60,16 +63,8 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     allow_files(2 * wish.connections as u64 + 200)?;
     let server = Server::start(&wish.server, &wish.lines)?;
     println!("server       {}", server.name());
-    // The first connection pays for what all share: code, tables, the loop's buffers.
-    let mut crowd = Crowd::new(server.address, server.user())?;
-    crowd.grow(1)?;
-    crowd.idle()?;
-    let before = [server.usage(), Usage::of(&[own_pid()])];
-    let start = Instant::now();
-    crowd.grow(1 + wish.connections)?;
-    let took = start.elapsed();
-    crowd.idle()?;
-    let after = [server.usage(), Usage::of(&[own_pid()])];
+    let Grown { before, after, took } =
+        grow(server.address, server.user(), &|| server.usage(), wish.connections)?;
     println!(
         "connections  {} more, each with one -R, in {:.1} s",
         wish.connections,
@@ -78,9 +73,7 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     for (name, before, after) in
         [("server", &before[0], &after[0]), ("client", &before[1], &after[1])]
     {
-        let each = |kib: fn(&Usage) -> u64| {
-            kib(after).saturating_sub(kib(before)) as f64 / wish.connections as f64
-        };
+        let each = |kib| each(before, after, wish.connections, kib);
         println!(
             "{name:<12} {:.1} KiB Pss, {:.1} KiB private each; {} KiB private in all, {} processes; {:.2} s of CPU",
             each(|usage| usage.pss),
@@ -93,11 +86,66 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     Ok(())
 }
 
+/// What one more connection costs a server.
+pub(crate) struct Cost {
+    /// KiB.
+    pub(crate) pss: f64,
+    pub(crate) private: f64,
+    /// Seconds, for the login.
+    pub(crate) cpu: f64,
+}
+
+/// The same against a server that runs already; `pids` are its processes.
+pub(crate) fn cost(
+    address: SocketAddr,
+    user: String,
+    pids: &dyn Fn() -> Vec<u32>,
+    connections: usize,
+) -> Result<Cost, String> {
+    let grown = grow(address, user, &|| Usage::of(&pids()), connections)?;
+    let (before, after) = (&grown.before[0], &grown.after[0]);
+    Ok(Cost {
+        pss: each(before, after, connections, |usage| usage.pss),
+        private: each(before, after, connections, |usage| usage.private),
+        cpu: (after.cpu - before.cpu) / connections as f64,
+    })
+}
+
+fn each(before: &Usage, after: &Usage, connections: usize, kib: fn(&Usage) -> u64) -> f64 {
+    kib(after).saturating_sub(kib(before)) as f64 / connections as f64
+}
+
+/// Server and client before and after.
+struct Grown {
+    before: [Usage; 2],
+    after: [Usage; 2],
+    took: Duration,
+}
+
+fn grow(
+    server: SocketAddr,
+    user: String,
+    usage: &dyn Fn() -> Usage,
+    connections: usize,
+) -> Result<Grown, String> {
+    // The first connection pays for what all share: code, tables, the loop's buffers.
+    let mut crowd = Crowd::new(server, user)?;
+    crowd.grow(1)?;
+    crowd.idle()?;
+    let both = || [usage(), Usage::of(&[own_pid()])];
+    let (before, start) = (both(), Instant::now());
+    crowd.grow(1 + connections)?;
+    let took = start.elapsed();
+    crowd.idle()?;
+    Ok(Grown { before, after: both(), took })
+}
+
 fn own_pid() -> u32 {
     getpid().as_raw_nonzero().get().unsigned_abs()
 }
 
-fn allow_files(needed: u64) -> Outcome {
+/// Raises the limit of open files, which children inherit.
+pub(crate) fn allow_files(needed: u64) -> Outcome {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     if current.is_none_or(|current| current >= needed) {
         return Ok(());

@@ -5,7 +5,7 @@
 //! Proved by: itself, in CI.
 
 use crate::{
-    Outcome,
+    Outcome, bench,
     cargo::{cargo, target_folder},
     fuzz, layers,
     report::Report,
@@ -43,6 +43,9 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
         report.skip(&format!("interop tests: not installed: {}", tools::packages(&blocking)));
     }
     fuzz::smoke(&mut report, FUZZ_SECONDS);
+    if blocking.is_empty() {
+        report.step("short benchmark", || bench::run(&["--smoke".into()]));
+    }
     report.finish()
 }
 
