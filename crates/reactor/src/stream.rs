@@ -242,3 +242,31 @@ pub(crate) fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::R
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::socket::Pair;
+    use std::os::fd::OwnedFd;
+
+    /// Takes whatever is written.
+    fn abyss() -> Stream {
+        let file =
+            || OwnedFd::from(std::fs::File::options().write(true).open("/dev/null").unwrap());
+        let pair = Pair::new(file(), file()).unwrap();
+        Stream::new(Socket::Pair(pair), Readiness::ALWAYS, Inbound::Flowing, 0)
+    }
+
+    #[test]
+    fn a_spill_of_more_pieces_than_a_call_takes_asks_to_be_written_on() {
+        let mut stream = abyss();
+        let piece = vec![7; 64 * 1024];
+        while stream.spill.pending().count() <= MAX_SLICES {
+            stream.spill.push(&piece);
+        }
+        stream.write_through(std::iter::empty(), 0);
+        assert!(stream.can_drain(), "no edge will come for what is left");
+        stream.write_through(std::iter::empty(), 0);
+        assert!(!stream.can_drain() && stream.spill.is_empty());
+    }
+}
