@@ -161,7 +161,26 @@ impl Stream {
                 self.spill.push(&bytes[kept..]);
             }
         }
+        let taken = taken + self.write_on();
         self.finish_if_drained();
+        taken
+    }
+
+    /// Writes the spill until it is empty or the socket full: a call takes no more than its slices, and where the
+    /// socket had room for all of them, no edge will say so again.
+    fn write_on(&mut self) -> usize {
+        let mut taken = 0;
+        while self.ready.write && !self.spill.is_empty() {
+            let left = self.spill.pending_len();
+            let written = self.writev(std::iter::empty(), left);
+            // Nobody takes the rest of what is for a broken socket.
+            let more = if self.outbound == Outbound::Broken { left } else { written };
+            if more == 0 {
+                break;
+            }
+            self.spill.written(more);
+            taken += more;
+        }
         taken
     }
 
@@ -235,5 +254,25 @@ pub(crate) fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::R
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             result => return result,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mio::net::UnixStream;
+
+    /// As much as a system call takes, and then some; each piece gets a chunk of its own.
+    #[test]
+    fn what_is_left_of_a_long_spill_waits_for_an_edge_and_never_for_nothing() {
+        let (ours, _theirs) = UnixStream::pair().unwrap();
+        let piece = [7; 2100];
+        let pieces = || std::iter::repeat_n(&piece[..], MAX_SLICES + 16);
+        let mut stream = Stream::new(Socket::Unix(ours), Readiness::default(), Inbound::Held, 0);
+        assert_eq!(stream.write_through(pieces(), 0), 0);
+        assert!(stream.spill.pending().count() > MAX_SLICES);
+        stream.ready.write = true;
+        assert!(stream.write_through(std::iter::empty(), 0) > 0);
+        assert!(stream.spill.is_empty() || !stream.ready.write);
     }
 }
