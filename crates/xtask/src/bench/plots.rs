@@ -16,7 +16,7 @@ use std::{error::Error, fs, path::Path};
 const WIDTH: u32 = 900;
 const FONT: &str = "sans-serif";
 /// Told apart by readers who see few colours, too.
-const COLOURS: [RGBColor; 8] = [
+const COLOURS: [RGBColor; 12] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),
     RGBColor(0, 158, 115),
@@ -25,6 +25,10 @@ const COLOURS: [RGBColor; 8] = [
     RGBColor(230, 159, 0),
     RGBColor(120, 120, 120),
     RGBColor(0, 0, 0),
+    RGBColor(148, 103, 189),
+    RGBColor(140, 86, 75),
+    RGBColor(188, 189, 34),
+    RGBColor(190, 190, 190),
 ];
 
 /// A picture that knows how to be drawn.

@@ -12,18 +12,24 @@ use std::{fs, ops::Sub};
 pub(crate) struct Cpu {
     pub(crate) user: f64,
     pub(crate) system: f64,
+    /// Their sum, to the nanosecond; the two are counted in hundredths of a second.
+    pub(crate) total: f64,
 }
 
 impl Cpu {
     /// Of a process with its descendants.
     pub(crate) fn of_family(pid: u32) -> Self {
-        family(pid).into_iter().map(|pid| times(&stat(pid))).fold(Self::default(), |sum, times| {
-            Self { user: sum.user + times[0], system: sum.system + times[1] }
+        family(pid).into_iter().map(Self::of).fold(Self::default(), |sum, cpu| Self {
+            user: sum.user + cpu.user,
+            system: sum.system + cpu.system,
+            total: sum.total + cpu.total,
         })
     }
 
-    pub(crate) fn total(self) -> f64 {
-        self.user + self.system
+    fn of(pid: u32) -> Self {
+        let [user, system, ..] = times(&stat(pid));
+        // Threads that have ended are in the coarse sum alone.
+        Self { user, system, total: running(pid).max(user + system) }
     }
 }
 
@@ -31,8 +37,24 @@ impl Sub for Cpu {
     type Output = Self;
 
     fn sub(self, before: Self) -> Self {
-        Self { user: self.user - before.user, system: self.system - before.system }
+        Self {
+            user: self.user - before.user,
+            system: self.system - before.system,
+            total: self.total - before.total,
+        }
     }
+}
+
+/// Of the threads that are there, to the nanosecond.
+fn running(pid: u32) -> f64 {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let texts = threads.filter_map(|each| fs::read_to_string(each.path().join("schedstat")).ok());
+    texts.map(|text| nanoseconds(&text) / 1e9).sum()
+}
+
+/// The first of three numbers.
+fn nanoseconds(schedstat: &str) -> f64 {
+    schedstat.split_whitespace().next().and_then(|first| first.parse().ok()).unwrap_or_default()
 }
 
 /// Of this process, its descendants, and those of them that have ended and were waited for.
@@ -83,6 +105,12 @@ mod tests {
         let stat = "1 (a) b) S 1 1 1 0 -1 4194560 1 2 3 4 250 50 7 8 20 0";
         let ticks = times(stat).map(|seconds| seconds * clock_ticks_per_second() as f64);
         assert_eq!(ticks.map(f64::round), [250.0, 50.0, 7.0, 8.0]);
+    }
+
+    #[test]
+    fn the_fine_clock_is_the_first_number() {
+        assert_eq!(nanoseconds("1500 20 3\n"), 1500.0);
+        assert_eq!(nanoseconds(""), 0.0);
     }
 
     #[test]

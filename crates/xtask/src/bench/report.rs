@@ -89,7 +89,7 @@ fn section(text: &mut String, each: &dyn Measurement, summary: &Summary<'_>) {
     }
     let _ = write!(
         text,
-        "\n## {}\n\n{}. `cargo xtask bench {}`\n\n",
+        "\n## {}\n\nWhat is told: {}. `cargo xtask bench {}`\n\n",
         each.name(),
         each.what(),
         each.name()

@@ -18,6 +18,8 @@ use std::collections::BTreeSet;
 
 /// More than this and something is broken.
 const GROSS: f64 = 2.0;
+/// How far behind each cipher may be. OpenSSH's ChaCha20 is wider assembly than ours.
+const CIPHERS: [(&str, f64); 2] = [("aes128-gcm", GROSS), ("chacha20-poly1305", 2.5)];
 
 /// Holds the run against the bounds.
 pub(crate) fn judge(summary: &Summary<'_>, failed: &BTreeSet<String>) -> Outcome {
@@ -52,10 +54,10 @@ fn claims(summary: &Summary<'_>) -> Vec<Claim> {
     let figures = Figures(summary);
     let [both, client, _, theirs] = OURS;
     let mut claims = Vec::new();
-    for cipher in ["aes128-gcm", "chacha20-poly1305"] {
+    for (cipher, gross) in CIPHERS {
         for end in ["client", "server"] {
             let what = format!("{cipher}, {end}'s CPU by OpenSSH's in its place");
-            claims.push(Claim::new(what, AtMost(GROSS), figures.cpu_ratio(cipher, end)));
+            claims.push(Claim::new(what, AtMost(gross), figures.cpu_ratio(cipher, end)));
         }
     }
     let visit = |name: &str| figures.against("connections", [both, theirs], "64", name);

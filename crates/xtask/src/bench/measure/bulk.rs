@@ -69,6 +69,6 @@ fn with_cpu(row: Row, who: Contender, poured: &Poured, before: [Cpu; 2], after: 
         let took = after - before;
         row.figure(&format!("{end}_user"), took.user / poured.gib())
             .figure(&format!("{end}_system"), took.system / poured.gib())
-            .figure(&format!("{end}_cpu"), took.total() / poured.gib())
+            .figure(&format!("{end}_cpu"), took.total / poured.gib())
     })
 }

@@ -70,7 +70,7 @@ fn grow(run: &mut Run, passage: &Passage) -> io::Result<()> {
         let (watch, before, start) = (run.watch(), passage.cpu(), Instant::now());
         (0..VISITS).try_for_each(|_| visit(passage.port))?;
         let (took, after) = (start.elapsed(), passage.cpu());
-        let cpu = |end: usize| (after[end] - before[end]).total() * 1e6 / VISITS as f64;
+        let cpu = |end: usize| (after[end] - before[end]).total * 1e6 / VISITS as f64;
         let kib = |end: usize| full[end].saturating_sub(empty[end]) as f64 / count as f64;
         let row = Row::new("channels", passage.contender.name())
             .case("open", format!("{count:>5}"))

@@ -46,7 +46,7 @@ fn sample(run: &mut Run, round: usize, crowd: usize, passage: &Passage) {
     match visits(passage.port, crowd, run.plan.time) {
         Ok(count) => {
             let (took, after) = (start.elapsed().as_secs_f64(), passage.cpu());
-            let each = |end: usize| (after[end] - before[end]).total() * 1e6 / count as f64;
+            let each = |end: usize| (after[end] - before[end]).total * 1e6 / count as f64;
             let row = Row::new("connections", passage.contender.name())
                 .case("at once", crowd)
                 .figure("per_second", count as f64 / took)

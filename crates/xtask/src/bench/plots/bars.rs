@@ -49,14 +49,20 @@ impl Picture for Bars {
         area.fill(&WHITE)?;
         self.legend(&area)?;
         let mut chart = ChartBuilder::on(&area)
-            .caption(&self.title, (FONT, 18))
             .margin(10)
-            .margin_top(28)
+            .margin_top(60)
             .margin_right(60)
             .x_label_area_size(36)
             .y_label_area_size(NAMES)
             .build_cartesian_2d(0.0..self.longest() * 1.05, 0.0..self.rows.len() as f64)?;
-        chart.configure_mesh().disable_y_axis().disable_y_mesh().x_desc(self.unit).draw()?;
+        chart
+            .configure_mesh()
+            .light_line_style(WHITE)
+            .x_label_formatter(&|value| short(*value))
+            .disable_y_axis()
+            .disable_y_mesh()
+            .x_desc(self.unit)
+            .draw()?;
         for (place, (name, parts)) in self.rows.iter().enumerate() {
             self.row(&area, &mut chart, place, name, parts)?;
         }
@@ -125,6 +131,7 @@ impl Bars {
     }
 
     fn legend(&self, area: &Area<'_>) -> Result<(), Box<dyn Error>> {
+        area.draw(&Text::new(self.title.as_str(), (12, 12), (FONT, 18).into_font()))?;
         for (number, part) in self.parts.iter().enumerate() {
             let left = NAMES as i32 + 10 + 170 * number as i32;
             let square = Rectangle::new([(left, 36), (left + 12, 48)], colour(number).filled());

@@ -5,10 +5,11 @@
 //! Proved by: running it.
 
 use super::{FONT, Picture, WHITE, WIDTH, colour};
+use crate::bench::run::short;
 use plotters::{
     prelude::{
         ChartBuilder, Circle, Color, IntoDrawingArea, IntoLogRange, LineSeries, PathElement,
-        SVGBackend,
+        SVGBackend, SeriesLabelPosition,
     },
     style::colors::BLACK,
 };
@@ -42,7 +43,14 @@ impl Picture for Lines {
             .y_label_area_size(70)
             .right_y_label_area_size(0)
             .build_cartesian_2d(x.log_scale(), y.log_scale())?;
-        chart.configure_mesh().x_desc(self.x).y_desc(self.y).draw()?;
+        chart
+            .configure_mesh()
+            .light_line_style(WHITE)
+            .x_label_formatter(&|value| short(*value))
+            .y_label_formatter(&|value| short(*value))
+            .x_desc(self.x)
+            .y_desc(self.y)
+            .draw()?;
         for (number, (name, points)) in self.series.iter().enumerate() {
             let colour = colour(number);
             chart
@@ -56,6 +64,7 @@ impl Picture for Lines {
         }
         chart
             .configure_series_labels()
+            .position(SeriesLabelPosition::LowerLeft)
             .background_style(WHITE.mix(0.8))
             .border_style(BLACK)
             .draw()?;
