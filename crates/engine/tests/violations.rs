@@ -2,7 +2,7 @@
 
 use adit_connection::Channel;
 use adit_engine::{Forward, Open};
-use adit_testkit::script::{self, ClearScript, Offer, payload};
+use adit_testkit::script::{self, Offer, RawScript, payload};
 use adit_testkit::{End, FixedRng, Manners, Script, Seen, keys};
 use adit_transport::{Config, HostKeys, SignFailed};
 use adit_wire::auth::{
@@ -31,7 +31,7 @@ mod before_keys {
     /// Both roles are sent these bytes instead of an identification.
     fn refuses_line(line: &[u8], reason: u32, words: &str) {
         for us in ends() {
-            let mut script = ClearScript::new(us);
+            let mut script = RawScript::new(us);
             script.sends_bytes(line);
             script.expects_disconnect(reason, words);
         }
@@ -44,7 +44,7 @@ mod before_keys {
 
     #[test]
     fn a_client_that_speaks_http_is_left() {
-        let mut script = ClearScript::new(script::server());
+        let mut script = RawScript::new(script::server());
         script.sends_bytes(b"GET / HTTP/1.1\r\n");
         script.expects_disconnect(2, "invalid SSH identification string");
     }
@@ -64,7 +64,7 @@ mod before_keys {
     fn a_packet_of_impossible_length_is_left() {
         for length in [0_u32, 5, 0x7fff_ffff, u32::MAX] {
             for us in ends() {
-                let mut script = ClearScript::identified(us);
+                let mut script = RawScript::identified(us);
                 script.sends_bytes(&length.to_be_bytes());
                 script.sends_bytes(&[0; 4]);
                 script.expects_disconnect(2, &format!("bad packet length {length}"));
@@ -75,7 +75,7 @@ mod before_keys {
     #[test]
     fn padding_that_leaves_no_message_is_left() {
         for (padding, words) in [(11, "packet without a message"), (200, "bad packet padding")] {
-            let mut script = ClearScript::identified(script::server());
+            let mut script = RawScript::identified(script::server());
             script.sends_bytes(&[&[0, 0, 0, 12, padding][..], &[0; 11]].concat());
             script.expects_disconnect(2, words);
         }
@@ -85,7 +85,7 @@ mod before_keys {
     fn no_message_of_another_layer_comes_before_keys() {
         for us in [script::client, script::server] {
             for number in [5, 6, 7, 21, 30, 31, 50, 51, 52, 60].into_iter().chain(CONNECTION) {
-                let mut script = ClearScript::identified(us());
+                let mut script = RawScript::identified(us());
                 script.sends_payload(&[number, 0, 0, 0, 0]);
                 let name = adit_wire::number::name(number);
                 let words =
@@ -102,7 +102,7 @@ mod before_keys {
             (script::server, "kex-strict-c-v00@openssh.com,curve25519-sha256"),
         ];
         for (us, kex) in strict {
-            let mut script = ClearScript::identified(us());
+            let mut script = RawScript::identified(us());
             script.sends_payload(&Offer { kex, ..Offer::default() }.payload());
             script.sends_payload(&payload(&Ignore { data: b"" }));
             let words = "IGNORE message (2) not allowed during the first key exchange";
@@ -113,7 +113,7 @@ mod before_keys {
     #[test]
     fn ignore_within_an_exchange_that_is_not_strict_is_ignored() {
         for us in ends() {
-            let mut script = ClearScript::identified(us);
+            let mut script = RawScript::identified(us);
             script.sends_payload(&Offer::default().payload());
             script.sends_payload(&payload(&Ignore { data: b"" }));
             assert_eq!(script.us.error(), None);
@@ -122,7 +122,7 @@ mod before_keys {
 
     #[test]
     fn a_strict_peer_must_begin_with_its_kexinit() {
-        let mut script = ClearScript::identified(script::server());
+        let mut script = RawScript::identified(script::server());
         script.sends_payload(&payload(&Ignore { data: b"" }));
         let kex = "kex-strict-c-v00@openssh.com,curve25519-sha256";
         script.sends_payload(&Offer { kex, ..Offer::default() }.payload());
@@ -141,7 +141,7 @@ mod before_keys {
         ];
         for (offer, list, names) in cases {
             for us in ends() {
-                let mut script = ClearScript::identified(us);
+                let mut script = RawScript::identified(us);
                 script.sends_payload(&offer.payload());
                 let words = format!("no matching {list} found. Their offer: {names}");
                 script.expects_disconnect(3, &words);
@@ -153,7 +153,7 @@ mod before_keys {
     fn no_mac_in_common_matters_only_without_an_aead() {
         let offer = Offer { mac: "hmac-md5", ..Offer::default() };
         for us in ends() {
-            let mut script = ClearScript::identified(us);
+            let mut script = RawScript::identified(us);
             script.sends_payload(&offer.payload());
             assert_eq!(script.us.error(), None);
         }
@@ -161,19 +161,19 @@ mod before_keys {
             |config| Config { ciphers: vec![adit_crypto::CipherAlgorithm::Aes128Ctr], ..config };
         let config = keys::server_config(ctr(keys::server_transport()));
         let us = End::server(config, Manners::default(), 1);
-        let mut script = ClearScript::identified(us);
+        let mut script = RawScript::identified(us);
         script.sends_payload(&Offer { cipher: "aes128-ctr", ..offer }.payload());
         script.expects_disconnect(3, "no matching MAC found. Their offer: hmac-md5");
     }
 
     #[test]
     fn a_public_value_of_small_order_is_left_with_reason_3() {
-        let mut script = ClearScript::identified(script::server());
+        let mut script = RawScript::identified(script::server());
         script.sends_payload(&Offer::default().payload());
         script.sends_payload(&payload(&KexEcdhInit { q_c: &[0; 32] }));
         script.expects_disconnect(3, "key exchange failed: invalid public value");
 
-        let mut script = ClearScript::identified(script::client());
+        let mut script = RawScript::identified(script::client());
         script.sends_payload(&Offer::default().payload());
         let k_s = keys::key(7).public_blob();
         script.sends_payload(&payload(&KexEcdhReply { k_s: &k_s, q_s: &[0; 32], signature: b"" }));
@@ -182,34 +182,8 @@ mod before_keys {
 
     #[test]
     fn a_signature_that_does_not_hold_is_left_with_reason_3() {
-        struct Impostor;
-        impl HostKeys for Impostor {
-            fn algorithms(&self) -> Vec<adit_crypto::KeyAlgorithm> {
-                keys::key(7).public_key().algorithms().collect()
-            }
-            fn public_blob(&self, _: adit_crypto::KeyAlgorithm) -> Option<Vec<u8>> {
-                Some(keys::key(7).public_blob())
-            }
-            fn sign(
-                &self,
-                algorithm: adit_crypto::KeyAlgorithm,
-                hash: &[u8],
-            ) -> Result<Vec<u8>, SignFailed> {
-                let key = keys::key(8);
-                key.sign(algorithm.signature, hash, &mut FixedRng::new(1)).map_err(|_| SignFailed)
-            }
-        }
-        let transport =
-            Config { host_keys: Some(std::sync::Arc::new(Impostor)), ..keys::server_transport() };
-        let mut server = End::server(keys::server_config(transport), Manners::default(), 2);
-        let mut script = ClearScript::new(script::client());
-        for _ in 0..3 {
-            let bytes = server.take_output();
-            script.sends_bytes(&bytes);
-            if script.us.error().is_none() {
-                server.receive(&script.us.take_output());
-            }
-        }
+        let mut script = RawScript::offering(script::client(), Offer::default());
+        script.answers_with(&keys::key(7).public_blob(), &keys::key(8), |_| {});
         script.expects_disconnect(3, "key exchange failed: incorrect signature");
         assert!(!script.us.seen.contains(&Seen::HostKey), "an impostor's key is not even shown");
     }

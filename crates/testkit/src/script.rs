@@ -1,5 +1,6 @@
 //! A scripted peer: its cryptography is right, and what it sends is whatever the test says.
-//! Touches: an end under test; the peer's half is a bare transport, or nothing but clear bytes.   Never: honest layers above.
+//! Touches: an end under test, in memory or behind a socket; the peer's half is a bare transport ([`Script`]), or packets by
+//! hand ([`RawScript`]).   Never: honest layers above.
 //! Invariants: the peer reads only when the test expects something, so it can speak out of turn.
 //! Errors: panics where the end under test does something else.   Allocates: freely.
 //! Proved by: the tests that use it.
@@ -13,19 +14,28 @@
 //! script.expects_disconnect(2, "message for channel 3, which is not open");
 //! ```
 
+mod offer;
+mod raw;
+mod socket;
+mod under_test;
+
+pub use offer::Offer;
+pub use raw::RawScript;
+pub use socket::Socket;
+pub use under_test::UnderTest;
+
 use crate::FixedRng;
 use crate::end::End;
 use crate::keys::{USER, client_config, client_transport, server_config, server_transport};
 use crate::manners::{Hospitality, Manners};
 use crate::seen::Seen;
 use adit_buf::{RxBuf, TxRing};
+use adit_crypto::{SignatureAlgorithm, SigningKey};
 use adit_transport::{Config, Incoming, Role, Transport};
-use adit_wire::auth::{Password, UserauthRequest, UserauthSuccess};
+use adit_wire::auth::{Password, Publickey, UserauthRequest, UserauthSuccess};
 use adit_wire::channel::{ChannelOpen, ChannelOpenConfirmation};
-use adit_wire::transport::{
-    Disconnect, KexInit, Pong, ServiceAccept, ServiceRequest, Unimplemented,
-};
-use adit_wire::{Message, NameList, Rest};
+use adit_wire::transport::{Disconnect, Pong, ServiceAccept, ServiceRequest, Unimplemented};
+use adit_wire::{Field, Message, Rest};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -52,9 +62,9 @@ pub fn payload<'m>(message: &impl Message<'m>) -> Vec<u8> {
 
 /// A hostile peer with keys, and the end under test.
 #[derive(Debug)]
-pub struct Script {
+pub struct Script<U = End> {
     /// The end under test.
-    pub us: End,
+    pub us: U,
     peer: Transport,
     rx: RxBuf,
     tx: TxRing,
@@ -63,15 +73,15 @@ pub struct Script {
 }
 
 /// How far a script begins.
-impl Script {
+impl<U: UnderTest> Script<U> {
     /// Keys are in use; nothing was said under them.
-    pub fn connected(us: End) -> Self {
+    pub fn connected(us: U) -> Self {
         Self::connected_by(us, |config| config)
     }
 
     /// The same with a peer whose transport is arranged by the test.
-    pub fn connected_by(us: End, arrange: impl FnOnce(Config) -> Config) -> Self {
-        let config = match us.role {
+    pub fn connected_by(us: U, arrange: impl FnOnce(Config) -> Config) -> Self {
+        let config = match us.role() {
             Role::Client => server_transport(),
             Role::Server => client_transport(),
         };
@@ -79,22 +89,23 @@ impl Script {
         let mut tx = TxRing::new();
         peer.start(&mut tx);
         let mut script = Self { us, peer, rx: RxBuf::new(), tx, heard: VecDeque::new() };
-        for _ in 0..4 {
+        script.talk();
+        while script.peer.counters().key_exchanges == 0 {
+            assert!(script.listen(), "no keys: {:?}, {:#?}", script.peer, script.us);
             script.talk();
-            script.listen();
         }
-        assert!(script.us.take_seen().contains(&Seen::KeysExchanged { first: true }));
+        script.us.must_have_seen(&Seen::KeysExchanged { first: true });
         script
     }
 
     /// Past the service request: login requests and their replies are next.
-    pub fn at_login(us: End) -> Self {
+    pub fn at_login(us: U) -> Self {
         let mut script = Self::connected(us);
         let (asks, accepts) = (
             ServiceRequest { service_name: "ssh-userauth" },
             ServiceAccept { service_name: "ssh-userauth" },
         );
-        match script.us.role {
+        match script.us.role() {
             Role::Client => {
                 script.expects(&asks);
                 script.sends(&accepts);
@@ -109,19 +120,24 @@ impl Script {
     }
 
     /// Logged in; nothing was said since.
-    pub fn established(us: End) -> Self {
+    pub fn established(us: U) -> Self {
+        Self::established_by(us, |script| script.asks_to_log_in("password", &password()))
+    }
+
+    /// The same where a hostile client logs in as the server under test wants it: with one request of the test's.
+    pub fn established_by(us: U, logs_in: impl FnOnce(&mut Self)) -> Self {
         let mut script = Self::at_login(us);
-        match script.us.role {
-            Role::Client => script.sends(&UserauthSuccess {}),
+        match script.us.role() {
+            Role::Client => {
+                script.sends(&UserauthSuccess {});
+                script.peer.authenticated();
+            }
             Role::Server => {
-                script.asks_to_log_in("password", &password());
+                logs_in(&mut script);
                 script.expects(&UserauthSuccess {});
             }
         }
-        script.peer.authenticated();
-        // A server notices with what comes next.
-        script.us.turn();
-        assert!(script.us.take_seen().contains(&Seen::Established));
+        script.us.must_have_seen(&Seen::Established);
         script
     }
 }
@@ -133,7 +149,7 @@ fn password() -> Vec<u8> {
 }
 
 /// What the peer does.
-impl Script {
+impl<U: UnderTest> Script<U> {
     /// Sends a message.
     pub fn sends<'m>(&mut self, message: &impl Message<'m>) {
         self.sends_payload(&payload(message));
@@ -159,17 +175,30 @@ impl Script {
         self.sends(&UserauthRequest { user_name: USER, service_name, method_name, method });
     }
 
-    /// Opens a channel of the peer's under its number `sender_channel`, and lets the end under test take it.
-    pub fn opens(&mut self, open: &ChannelOpen<'_>) -> adit_engine::Channel {
-        self.sends(open);
-        let Some(Seen::Open { channel, .. }) = self.us.seen.last() else {
-            panic!("{:#?}", self.us.seen)
+    /// Asks to log in as `user_name` with an Ed25519 key and its signature. RFC 4252 §7.
+    pub fn asks_with_key(&mut self, user_name: &str, key: &SigningKey) {
+        let public_key = key.public_blob();
+        let algorithm = SignatureAlgorithm::Ed25519;
+        let mut request = Publickey {
+            algorithm_name: algorithm.name(),
+            public_key: &public_key,
+            server_host_key: None,
+            signature: None,
         };
-        let channel = *channel;
-        self.us.accept(channel);
-        self.us.settle();
-        self.expects_number(ChannelOpenConfirmation::NUMBER);
-        channel
+        let (service_name, method_name) = ("ssh-connection", "publickey");
+        let mut body = vec![];
+        request.encode_unsigned(true, &mut body);
+        let method = Rest(&body);
+        let mut signed = vec![];
+        self.peer.session_id().expect("keys are in use").encode(&mut signed);
+        UserauthRequest { user_name, service_name, method_name, method }.encode(&mut signed);
+        let signature =
+            key.sign(algorithm, &signed, &mut FixedRng::new(1)).expect("an Ed25519 key");
+        request.signature = Some(&signature);
+        let mut body = vec![];
+        request.encode(&mut body);
+        let method = Rest(&body);
+        self.sends(&UserauthRequest { user_name, service_name, method_name, method });
     }
 
     /// The peer takes the login for done, whatever the end under test thinks.
@@ -179,10 +208,11 @@ impl Script {
 
     /// Exchanges keys as an honest peer, with whatever the test has arranged.
     pub fn rekeys(&mut self) {
+        let before = self.peer.counters().key_exchanges;
         self.peer.rekey(&mut self.tx);
-        for _ in 0..4 {
+        self.talk();
+        while self.peer.counters().key_exchanges == before && self.listen() {
             self.talk();
-            self.listen();
         }
     }
 
@@ -198,11 +228,27 @@ impl Script {
     }
 }
 
-/// What the peer hears.
+/// Before an end in memory.
 impl Script {
+    /// Opens a channel of the peer's under its number `sender_channel`, and lets the end under test take it.
+    pub fn opens(&mut self, open: &ChannelOpen<'_>) -> adit_engine::Channel {
+        self.sends(open);
+        let Some(Seen::Open { channel, .. }) = self.us.seen.last() else {
+            panic!("{:#?}", self.us.seen)
+        };
+        let channel = *channel;
+        self.us.accept(channel);
+        self.us.settle();
+        self.expects_number(ChannelOpenConfirmation::NUMBER);
+        channel
+    }
+}
+
+/// What the peer hears.
+impl<U: UnderTest> Script<U> {
     /// The next message of the end under test.
     pub fn hears(&mut self) -> Option<Vec<u8>> {
-        self.listen();
+        while self.heard.is_empty() && self.listen() {}
         self.heard.pop_front()
     }
 
@@ -214,7 +260,7 @@ impl Script {
     /// The next message must have this number; its payload.
     pub fn expects_number(&mut self, number: u8) -> Vec<u8> {
         let heard = self.hears().unwrap_or_default();
-        assert_eq!(heard.first(), Some(&number), "{heard:?}, {:#?}", self.us.seen);
+        assert_eq!(heard.first(), Some(&number), "{heard:?}, {:#?}", self.us);
         heard
     }
 
@@ -226,15 +272,17 @@ impl Script {
     /// The end under test must leave for this reason with these words, and have said so last.
     pub fn expects_disconnect(&mut self, reason_code: u32, description: &str) {
         let last = std::iter::from_fn(|| self.hears()).last().unwrap_or_default();
-        check_disconnect(&last, reason_code, description, &self.us);
+        check_disconnect(&last, reason_code, description, &mut self.us);
     }
 
-    fn listen(&mut self) {
+    /// Whether anything came.
+    fn listen(&mut self) -> bool {
         let bytes = self.us.take_output();
         self.rx.extend(&bytes);
         while let Ok(Some(incoming)) = self.peer.next_packet(&mut self.rx, &mut self.tx) {
             self.note(incoming);
         }
+        !bytes.is_empty()
     }
 
     fn note(&mut self, incoming: Incoming) {
@@ -259,6 +307,10 @@ impl Script {
             | Incoming::Banner(_)
             | Incoming::Debug { .. } => return,
         };
+        // What follows a success may have come with it.
+        if heard.first() == Some(&UserauthSuccess::NUMBER) {
+            self.peer.authenticated();
+        }
         // Extensions are announced to everybody.
         if heard.first() != Some(&7) {
             self.heard.push_back(heard);
@@ -266,114 +318,9 @@ impl Script {
     }
 }
 
-/// What a peer offers, list by list; one name each unless changed.
-#[derive(Clone, Copy, Debug)]
-pub struct Offer {
-    /// Key exchange methods and markers.
-    pub kex: &'static str,
-    /// Host key algorithms.
-    pub host_key: &'static str,
-    /// Ciphers.
-    pub cipher: &'static str,
-    /// MACs.
-    pub mac: &'static str,
-    /// Compression.
-    pub compression: &'static str,
-}
-
-impl Default for Offer {
-    fn default() -> Self {
-        Self {
-            kex: "curve25519-sha256",
-            host_key: "ssh-ed25519",
-            cipher: "aes128-gcm@openssh.com",
-            mac: "hmac-sha2-256",
-            compression: "none",
-        }
-    }
-}
-
-impl Offer {
-    /// The KEXINIT that makes it.
-    pub fn payload(&self) -> Vec<u8> {
-        payload(&KexInit {
-            cookie: [7; 16],
-            kex_algorithms: NameList::new(self.kex),
-            server_host_key_algorithms: NameList::new(self.host_key),
-            encryption_algorithms_client_to_server: NameList::new(self.cipher),
-            encryption_algorithms_server_to_client: NameList::new(self.cipher),
-            mac_algorithms_client_to_server: NameList::new(self.mac),
-            mac_algorithms_server_to_client: NameList::new(self.mac),
-            compression_algorithms_client_to_server: NameList::new(self.compression),
-            compression_algorithms_server_to_client: NameList::new(self.compression),
-            languages_client_to_server: NameList::new(""),
-            languages_server_to_client: NameList::new(""),
-            first_kex_packet_follows: false,
-            reserved: 0,
-        })
-    }
-}
-
-/// A hostile peer before the first keys, and the end under test.
-#[derive(Debug)]
-pub struct ClearScript {
-    /// The end under test.
-    pub us: End,
-}
-
-impl ClearScript {
-    /// Nothing was said.
-    pub const fn new(us: End) -> Self {
-        Self { us }
-    }
-
-    /// The peer has identified itself.
-    pub fn identified(us: End) -> Self {
-        let mut script = Self::new(us);
-        script.sends_bytes(b"SSH-2.0-hostile\r\n");
-        script
-    }
-
-    /// Sends bytes as they are.
-    pub fn sends_bytes(&mut self, bytes: &[u8]) {
-        self.us.receive(bytes);
-    }
-
-    /// Sends a message in a packet. RFC 4253 §6.
-    pub fn sends_payload(&mut self, payload: &[u8]) {
-        let padding = 4 + (8 - (5 + payload.len() + 4) % 8) % 8;
-        let mut packet = ((1 + payload.len() + padding) as u32).to_be_bytes().to_vec();
-        packet.push(padding as u8);
-        packet.extend(payload);
-        packet.resize(packet.len() + padding, 0);
-        self.sends_bytes(&packet);
-    }
-
-    /// Every payload the end under test has said, in order.
-    pub fn hears(&mut self) -> Vec<Vec<u8>> {
-        let output = self.us.take_output();
-        let line = output.iter().position(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-        let mut rest = if output.starts_with(b"SSH-") { &output[line..] } else { &output };
-        let mut payloads = vec![];
-        while let Some((length, tail)) = rest.split_first_chunk::<4>() {
-            let (packet, after) = tail.split_at(u32::from_be_bytes(*length) as usize);
-            let end = packet.len() - usize::from(packet[0]);
-            payloads.push(packet[1..end].to_vec());
-            rest = after;
-        }
-        payloads
-    }
-
-    /// The end under test must leave for this reason with these words, and have said so last.
-    pub fn expects_disconnect(&mut self, reason_code: u32, description: &str) {
-        let last = self.hears().pop().unwrap_or_default();
-        check_disconnect(&last, reason_code, description, &self.us);
-    }
-}
-
-fn check_disconnect(last: &[u8], reason_code: u32, description: &str, us: &End) {
-    let Ok(found) = Disconnect::decode(last) else { panic!("{last:?}, {:#?}", us.seen) };
+fn check_disconnect(last: &[u8], reason_code: u32, description: &str, us: &mut impl UnderTest) {
+    let Ok(found) = Disconnect::decode(last) else { panic!("{last:?}, {us:#?}") };
     let words = String::from_utf8_lossy(found.description);
-    assert_eq!((found.reason_code, &*words), (reason_code, description), "{:#?}", us.seen);
-    assert!(us.error().is_some());
+    assert_eq!((found.reason_code, &*words), (reason_code, description), "{us:#?}");
+    assert!(us.has_left());
 }

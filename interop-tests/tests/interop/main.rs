@@ -11,6 +11,7 @@ mod dynamic;
 mod exit_codes;
 mod half_close;
 mod host_keys;
+mod hostile;
 mod jump;
 mod keepalive;
 mod local_forward;
