@@ -58,6 +58,7 @@ const ROOMS: &[Room] = &[
     room("adit-keys", "crates/keys", &["adit-wire", "adit-crypto", "adit-pattern"], SAFE),
     room("adit-config", "crates/config", &["adit-forward", "adit-pattern"], SAFE),
     room("adit-reactor", "crates/reactor", &["adit-buf", "adit-engine"], &[]),
+    room("adit-sandbox", "crates/sandbox", &[], SAFE),
     room("adit-forward", "crates/forward", &["adit-engine", "adit-reactor", "adit-pattern"], SAFE),
     room(
         "adit",
@@ -71,6 +72,7 @@ const ROOMS: &[Room] = &[
             "adit-forward",
             "adit-keys",
             "adit-reactor",
+            "adit-sandbox",
             "adit-transport",
         ],
         SAFE,
@@ -88,6 +90,7 @@ const ROOMS: &[Room] = &[
             "adit-keys",
             "adit-pattern",
             "adit-reactor",
+            "adit-sandbox",
             "adit-transport",
         ],
         SAFE,

@@ -1,0 +1,28 @@
+//! Images of our memory: none is left on a disk, and nobody of the same user looks into it. core(5), PR_SET_DUMPABLE(2const).
+//! Touches: this process's limit on images and whether it may be traced.   Never: those of programs it executes.
+//! Invariants: the hard limit stays, so that a program started from here can have its own back.
+//! Errors: none; a system that does not know of it keeps its ways.   Allocates: never.
+//! Proved by: `tests/refusals.rs`, interop `sandbox.rs`.
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// Forbids images of this process's memory. Gives the limit that was in force: what this process starts inherits ours.
+///
+/// On Linux it also keeps other processes of the user from tracing this one, until it executes another program.
+pub fn forbid_images() -> Option<u64> {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+        let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    }
+    let before = getrlimit(Resource::Core);
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), ..before });
+    before.current
+}
+
+/// Gives a program about to be executed the limit back that [`forbid_images`] took.
+pub fn allow_images(limit: Option<u64>) {
+    let now = getrlimit(Resource::Core);
+    // More than the hard limit cannot be had, and then what there is stays.
+    let _ = setrlimit(Resource::Core, Rlimit { current: limit, ..now });
+}
