@@ -24,7 +24,7 @@ const LEAST_PERIOD_MS: u32 = 8;
 const ASSUMED_ROUND_TRIP_MS: u32 = 100;
 /// Shorter round trips count as this one, in milliseconds. On such a path what a window has to cover is the time
 /// until both loops come round to it: less would split mebibytes into many small system calls, and a queue of this
-/// length nobody feels.
+/// length nobody feels, as long as nobody else is there.
 const LEAST_ROUND_TRIP_MS: u32 = 8;
 /// The least of this many measurements counts: one taken behind a full queue says nothing of the path.
 const ROUND_TRIPS_KEPT: usize = 8;
@@ -246,6 +246,11 @@ impl RoundTrip {
     pub(crate) fn note(&mut self, rtt_ms: u32) {
         self.measured[self.next] = rtt_ms.max(LEAST_ROUND_TRIP_MS);
         self.next = (self.next + 1) % ROUND_TRIPS_KEPT;
+    }
+
+    /// Whether the path is so short that the queue in front of it is most of what a byte waits for.
+    pub(crate) fn is_short(&self) -> bool {
+        self.least_ms() <= LEAST_ROUND_TRIP_MS
     }
 
     pub(crate) fn least_ms(&self) -> u32 {

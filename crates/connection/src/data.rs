@@ -105,7 +105,14 @@ impl Connection {
         if live.send == SendHalf::Closed || live.recv != RecvHalf::Open {
             return;
         }
-        let room = self.budget.room(window.held(), self.busy.count()).min(live.pace.target(start));
+        let busy = self.busy.count();
+        let target = if busy > 1 && self.round_trip.is_short() {
+            // Another channel's byte waits behind all that is under way: no more of that than keeps both ends at work.
+            self.budget.start(busy, self.config.initial_window).max(self.config.max_packet)
+        } else {
+            live.pace.target(start)
+        };
+        let room = self.budget.room(window.held(), busy).min(target);
         let due = window.due(room, self.config.max_packet);
         let grant = self.budget.draw(window.held(), due);
         if grant > 0 {
@@ -303,6 +310,49 @@ mod tests {
             assert_eq!(adjust.bytes_to_add as usize, 2 * window);
             window *= 2;
         }
+    }
+
+    /// One channel delivers a mebibyte a millisecond; gives what it holds after so many of them.
+    fn pour(script: &mut Script, channel: Channel, now: &mut u64, ms: u64) -> usize {
+        for _ in 0..ms {
+            *now += 1;
+            let mut left = script.granted(channel).min(1 << 20);
+            while left > 0 {
+                let len = left.min(32 << 10);
+                script.hear_data(channel, len);
+                script.us.delivered(channel, len, *now);
+                left -= len;
+            }
+            while script.us.outbox().front().is_some() {
+                script.us.outbox().pop();
+            }
+        }
+        script.granted(channel)
+    }
+
+    #[test]
+    fn on_a_short_path_a_window_is_large_alone_and_small_in_company() {
+        let mut script = Script::client();
+        let (bulk, keys) = (script.tcp(), script.tcp());
+        script.us.note_rtt(0);
+        let mut now = 1_000_000;
+        assert!(pour(&mut script, bulk, &mut now, 200) > 4 << 20);
+        script.hear_data(keys, 1);
+        script.us.delivered(keys, 1, now);
+        assert!(pour(&mut script, bulk, &mut now, 100) <= 256 << 10);
+        assert!(pour(&mut script, bulk, &mut now, 3000) > 4 << 20, "the other has gone quiet");
+    }
+
+    #[test]
+    fn on_a_long_path_company_does_not_narrow_a_window() {
+        let mut script = Script::client();
+        let (bulk, keys) = (script.tcp(), script.tcp());
+        script.us.note_rtt(50);
+        let mut now = 1_000_000;
+        pour(&mut script, bulk, &mut now, 1000);
+        script.hear_data(keys, 1);
+        script.us.delivered(keys, 1, now);
+        assert!(pour(&mut script, bulk, &mut now, 100) > 4 << 20);
     }
 
     #[test]

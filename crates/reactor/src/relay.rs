@@ -4,7 +4,7 @@
 //! Errors: a stream's own error ends the stream, never the session.   Allocates: only what a full kernel leaves over.
 //! Proved by: the loop's tests, `docs/DATA_PATH.md` walks through it.
 
-use crate::session::{Closed, Session};
+use crate::session::{Closed, SPARSE, Session};
 use crate::stream::{Bound, End, Inbound, MAX_SLICES, Outbound, Stream, uninterrupted};
 use crate::token::Key;
 use crate::{BATCH, Event, Handler, Reactor};
@@ -12,8 +12,8 @@ use adit_buf::Span;
 use adit_engine::{Blocked, Channel};
 use std::io::{self, IoSliceMut};
 
-/// What one stream may read in a turn while others want to read too.
-const FAIR_SHARE: usize = 128 * 1024;
+/// What a stream may read in a turn at least, however many want to read too: a few full packets.
+const LEAST_SHARE: usize = 64 * 1024;
 
 /// Read at a time from a stream in dialogue: a request, not bulk.
 const DIALOGUE: usize = 4096;
@@ -215,7 +215,7 @@ impl Reactor {
 impl Reactor {
     pub(crate) fn fill_slots(&mut self, handler: &mut dyn Handler) {
         let turn = std::mem::take(&mut self.to_fill);
-        let share = if turn.len() > 1 { FAIR_SHARE } else { BATCH };
+        let share = (BATCH / turn.len().max(1)).max(LEAST_SHARE);
         for key in turn {
             let Some(stream) = self.streams.get_mut(key) else { continue };
             stream.queued = false;
@@ -280,11 +280,13 @@ impl Reactor {
         if !stream.has_input() {
             return None;
         }
-        // A link that is full is not helped by more output: what waits here delays everybody else's packets.
-        if !owner.tx.is_empty() && (!owner.ready.write || owner.tx.pending_len() >= BATCH) {
-            owner.wait(key, stream);
-            return None;
-        }
+        let share = match owner.room_for(stream, share) {
+            0 => {
+                owner.wait(key, stream);
+                return None;
+            }
+            share => share,
+        };
         if owner.tx.room() < share.min(BATCH) {
             owner.tx.lend(self.pool.take());
         }
@@ -376,6 +378,7 @@ fn fill_once(
             batch.commit(read);
             stream.counts.read += read as u64;
             stream.ready.was_read(read, wanted);
+            stream.sparse = read < wanted.min(SPARSE);
             Ok(Filled::Some)
         }
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => {

@@ -4,6 +4,7 @@
 //! Errors: `Closed` tells how it ended.   Allocates: the stream table, as channels open.
 //! Proved by: the loop's tests.
 
+use crate::BATCH;
 use crate::answers::Answers;
 use crate::link::Link;
 use crate::readiness::Readiness;
@@ -71,6 +72,9 @@ pub(crate) struct Session {
     pub(crate) lingers: bool,
 }
 
+/// A stream whose reads are shorter than this is not in the way of others.
+pub(crate) const SPARSE: usize = 4096;
+
 /// Of an incomplete packet, what may be moved for each read. No data packet of ours or OpenSSH's is as long.
 const LONGEST_MOVED: usize = 64 * 1024;
 
@@ -131,6 +135,24 @@ impl Session {
         self.extended.shrink_to_fit();
         self.waiting.shrink_to_fit();
         self.held.shrink_to_fit();
+    }
+
+    /// What of its `share` a stream may read now; nothing if it has to wait until the output is empty.
+    ///
+    /// A link that is full is not helped by more output: what waits here delays everybody else's packets. Nor may
+    /// those who have been served top it up while others wait. A few bytes of a stream that never has more than that
+    /// may join what is on its way already: they would otherwise come behind the next turns of all transfers.
+    pub(crate) fn room_for(&self, stream: &Stream, share: usize) -> usize {
+        let pending = self.tx.pending_len();
+        if pending >= BATCH {
+            return 0;
+        }
+        let full = pending > 0 && (!self.ready.write || !self.waiting.is_empty());
+        match (full, stream.sparse) {
+            (false, _) => share,
+            (true, true) => share.min(SPARSE),
+            (true, false) => 0,
+        }
     }
 
     /// A stream has data that cannot leave now: it is told when the output is empty.

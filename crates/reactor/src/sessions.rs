@@ -251,12 +251,8 @@ impl Reactor {
             }
             let listens_again = held_back && !session.answers.are_too_many();
             if session.tx.is_empty() {
-                for key in std::mem::take(&mut session.waiting) {
-                    if let Some(stream) = self.streams.get_mut(key) {
-                        stream.waiting = false;
-                    }
-                    self.queue_fill(key);
-                }
+                let waiting = std::mem::take(&mut session.waiting);
+                self.resume_waiting(waiting);
             }
             if listens_again {
                 self.queue_read(key);

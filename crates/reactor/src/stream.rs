@@ -81,6 +81,8 @@ pub(crate) struct Stream {
     pub(crate) queued: bool,
     /// On its session's list of those that wait for the output to drain.
     pub(crate) waiting: bool,
+    /// Its last read was far from filling its share.
+    pub(crate) sparse: bool,
     /// Its owner waits for a read that finds nothing.
     pub(crate) draining: bool,
     /// Bytes read from the socket and written to it.
@@ -111,6 +113,7 @@ impl Stream {
             bound: None,
             queued: false,
             waiting: false,
+            sparse: true,
             draining: false,
             counts: Counts::default(),
             active_at: now,

@@ -212,10 +212,25 @@ impl Reactor {
         }
     }
 
+    /// A stream that took less than its share last time goes first: it is about a key press, not a transfer.
     pub(crate) fn queue_fill(&mut self, key: Key) {
         if let Some(stream) = self.streams.get_mut(key) {
             if !std::mem::replace(&mut stream.queued, true) {
-                self.to_fill.push_back(key);
+                match stream.sparse {
+                    true => self.to_fill.push_front(key),
+                    false => self.to_fill.push_back(key),
+                }
+            }
+        }
+    }
+
+    /// The output is empty again: who waited for that comes before those who have been served meanwhile, in order.
+    pub(crate) fn resume_waiting(&mut self, waiting: Vec<Key>) {
+        for key in waiting.into_iter().rev() {
+            let Some(stream) = self.streams.get_mut(key) else { continue };
+            stream.waiting = false;
+            if !std::mem::replace(&mut stream.queued, true) {
+                self.to_fill.push_front(key);
             }
         }
     }

@@ -146,6 +146,74 @@ fn a_program_that_does_not_read_holds_up_nobody_else_and_loses_nothing() {
     assert!(received == expected, "{} of {} bytes", received.len(), expected.len());
 }
 
+/// Channels whose far programs write all the time and whose near ones take all there is.
+struct Transfers {
+    channels: Vec<(UnixStream, UnixStream)>,
+    taken: Vec<usize>,
+    bytes: Vec<u8>,
+}
+
+impl Transfers {
+    fn start(reactor: &mut Reactor, both: &mut Both, count: usize) -> Self {
+        let channel = |_| {
+            let (ours, theirs) = both.channel(reactor);
+            ours.set_nonblocking(true).unwrap();
+            theirs.set_nonblocking(true).unwrap();
+            (ours, theirs)
+        };
+        let channels = (0..count).map(channel).collect();
+        Self { channels, taken: vec![0; count], bytes: vec![7; 64 << 10] }
+    }
+
+    fn go_on(&mut self) {
+        for ((ours, theirs), taken) in self.channels.iter_mut().zip(&mut self.taken) {
+            while theirs.write(&self.bytes).is_ok() {}
+            while let Ok(count) = ours.read(&mut self.bytes) {
+                *taken += count;
+            }
+        }
+    }
+
+    fn sum(&self) -> usize {
+        self.taken.iter().sum()
+    }
+}
+
+#[test]
+fn streams_that_wait_for_a_full_link_come_before_those_that_were_served() {
+    const ENOUGH: usize = 64 << 20;
+    let mut reactor = Reactor::new().unwrap();
+    let mut both = Both::new(&mut reactor);
+    let mut transfers = Transfers::start(&mut reactor, &mut both, 24);
+    while transfers.sum() < ENOUGH {
+        transfers.go_on();
+        reactor.turn(&mut both).unwrap();
+    }
+    let least = *transfers.taken.iter().min().unwrap();
+    assert!(least * 24 * 2 > ENOUGH, "{:?}", transfers.taken);
+}
+
+#[test]
+fn a_key_press_waits_for_what_is_on_its_way_not_for_every_transfers_turn() {
+    let mut reactor = Reactor::new().unwrap();
+    let mut both = Both::new(&mut reactor);
+    let (mut near, mut far) = both.channel(&mut reactor);
+    near.set_nonblocking(true).unwrap();
+    let mut transfers = Transfers::start(&mut reactor, &mut both, 24);
+    let mut waits = Vec::new();
+    while waits.len() < 40 {
+        far.write_all(b"k").unwrap();
+        let before = transfers.sum();
+        while near.read(&mut [0]).is_err() {
+            transfers.go_on();
+            reactor.turn(&mut both).unwrap();
+        }
+        waits.push(transfers.sum() - before);
+    }
+    waits.sort_unstable();
+    assert!(waits[20] <= 3 << 19, "{waits:?}");
+}
+
 #[test]
 fn a_program_that_dies_closes_its_channel_and_no_other() {
     let mut reactor = Reactor::new().unwrap();

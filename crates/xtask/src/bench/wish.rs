@@ -12,8 +12,7 @@ use crate::cargo::target_folder;
 use std::{path::PathBuf, time::Duration};
 
 /// What may stand behind the verb.
-pub(crate) const ARGUMENTS: &str =
-    "[NAME…] [--rounds N] [--quick | --smoke] [--out DIR] [--report FILE] [--from FILE] [--list]";
+pub(crate) const ARGUMENTS: &str = "[NAME…] [--rounds N] [--quick | --smoke] [--only TUNNEL] [--out DIR] [--report FILE] [--from FILE] [--list]";
 
 /// The command line.
 #[derive(Debug, PartialEq)]
@@ -101,6 +100,18 @@ impl Plan {
     }
 }
 
+impl Plan {
+    /// Leaves out the tunnels whose names (`adit → sshd`) do not have `part` in them.
+    fn keep_only(&mut self, part: &str) -> Result<(), String> {
+        let names = self.tunnels.iter().map(|tunnel| tunnel.name()).collect::<Vec<_>>().join(", ");
+        self.tunnels.retain(|tunnel| tunnel.name().contains(part));
+        match self.tunnels.is_empty() {
+            true => Err(format!("--only {part}: not in one of {names}")),
+            false => Ok(()),
+        }
+    }
+}
+
 impl Wish {
     pub(crate) fn read(arguments: &[String]) -> Result<Self, String> {
         let has = |flag: &str| arguments.iter().any(|argument| argument == flag);
@@ -132,6 +143,7 @@ impl Wish {
                 let rounds = value()?;
                 self.plan.rounds = rounds.parse().map_err(|_| format!("{rounds} is no number"))?;
             }
+            "--only" => self.plan.keep_only(value()?)?,
             "--out" => self.out = value()?.into(),
             "--report" => self.report = Some(value()?.into()),
             "--from" => self.from = Some(value()?.into()),
@@ -174,6 +186,13 @@ mod tests {
         let error = read("blk").unwrap_err();
         assert!(error.contains("blk") && error.contains("bulk"), "{error}");
         assert!(read("--rounds").is_err() && read("--rounds many").is_err());
+    }
+
+    #[test]
+    fn a_part_of_a_name_chooses_tunnels() {
+        assert_eq!(read("--only adit").unwrap().plan.tunnels.len(), 5);
+        assert_eq!(read("--only →").unwrap().plan.tunnels, Plan::full().tunnels);
+        assert!(read("--only putty").unwrap_err().contains("adit → sshd"));
     }
 
     #[test]
