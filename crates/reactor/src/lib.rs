@@ -20,6 +20,7 @@ mod answers;
 pub mod background;
 mod dial;
 mod link;
+mod low_water;
 mod readiness;
 mod relay;
 mod resolve;
@@ -173,6 +174,7 @@ enum Timer {
     Stagger(Key),
     Patience(Key),
     Listener(Key),
+    LowWater(Key),
     Silence(Key),
     Trim,
     User(u64),
@@ -349,6 +351,7 @@ impl Reactor {
                 Timer::Stagger(key) => self.next_attempt(key, handler),
                 Timer::Patience(key) => self.lose_patience(key, handler),
                 Timer::Listener(key) => self.rested(key),
+                Timer::LowWater(key) => self.look_below_mark(key),
                 Timer::Silence(key) => self.close_if_in_dialogue(key),
                 Timer::Trim => self.trim(),
                 Timer::User(id) => handler.event(self, Event::Timer(id)),

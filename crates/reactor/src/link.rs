@@ -31,6 +31,9 @@ pub trait Link: Send {
     /// Says that nothing more will be written.
     fn shutdown(&mut self);
 
+    /// Has no event tell of fewer than `bytes` to read, where the link knows such a mark (`SO_RCVLOWAT`); an end is told.
+    fn set_low_water(&self, _bytes: u32) {}
+
     /// Marks what is sent from now on with a type of service, where the link knows one (`IPQoS`).
     fn set_type_of_service(&self, _type_of_service: u8) {}
 }
@@ -50,6 +53,10 @@ impl Link for Socket {
 
     fn shutdown(&mut self) {
         let _ = self.shutdown_write();
+    }
+
+    fn set_low_water(&self, bytes: u32) {
+        Self::set_low_water(self, bytes);
     }
 
     fn set_type_of_service(&self, type_of_service: u8) {

@@ -28,9 +28,12 @@ struct Gather {
 /// From SSH to the streams.
 impl Reactor {
     /// Opens every complete packet that was received, in place, and hands on what it says.
-    pub(crate) fn open_packets(&mut self, key: Key, handler: &mut dyn Handler) {
+    ///
+    /// Gives whether all of it was data of one channel.
+    pub(crate) fn open_packets(&mut self, key: Key, handler: &mut dyn Handler) -> bool {
         let mut gather = Gather { channel: None, spans: std::mem::take(&mut self.spans) };
         let before = self.sessions.get(key).map_or(0, |session| session.tx.pending_len());
+        let (mut first, mut alone) = (None, true);
         while let Some(session) =
             self.sessions.get_mut(key).filter(|session| session.closed.is_none())
         {
@@ -41,8 +44,10 @@ impl Reactor {
                         gather.channel = Some(channel);
                     }
                     gather.spans.push(span);
+                    alone &= *first.get_or_insert(channel) == channel;
                 }
                 Ok(Some(event)) => {
+                    alone = false;
                     self.deliver(key, &mut gather, handler);
                     self.dispatch(key, event, handler);
                 }
@@ -58,6 +63,7 @@ impl Reactor {
         if let Some(session) = self.sessions.get_mut(key) {
             session.answers.caused(before, session.tx.pending_len());
         }
+        alone
     }
 
     /// Writes gathered payload to its stream, behind what was spilled.

@@ -7,6 +7,7 @@
 use crate::BATCH;
 use crate::answers::Answers;
 use crate::link::Link;
+use crate::low_water::LowWater;
 use crate::readiness::Readiness;
 use crate::stream::{MAX_SLICES, Stream, uninterrupted};
 use crate::timer::Millis;
@@ -43,6 +44,7 @@ pub(crate) struct Session {
     pub(crate) rx: RxBuf,
     pub(crate) tx: TxRing,
     pub(crate) ready: Readiness,
+    pub(crate) low_water: LowWater,
     /// On the read list already.
     pub(crate) queued: bool,
     /// Packets may be waiting in the buffer though nothing new has come.
@@ -91,6 +93,7 @@ impl Session {
             rx: RxBuf::new(),
             tx: TxRing::new(),
             ready,
+            low_water: LowWater::new(),
             queued: false,
             resume: false,
             kept: None,

@@ -5,6 +5,7 @@
 //! Proved by: `tests/relay.rs`.
 
 use crate::link::Link;
+use crate::low_water::LOOK_MS;
 use crate::readiness::Readiness;
 use crate::session::{Closed, Held, Session};
 use crate::timer::Millis;
@@ -202,9 +203,12 @@ impl Reactor {
             return;
         }
         match session.read(&mut self.pool) {
-            Ok(None) => {}
+            Ok(None) => self.settle_low_water(key, 0, true),
             Ok(Some(0)) => session.closed = Some(Closed::EndOfStream),
-            Ok(Some(_)) => self.open_packets(key, handler),
+            Ok(Some(count)) => {
+                let alone = self.open_packets(key, handler);
+                self.settle_low_water(key, count, alone);
+            }
             Err(error) => session.closed = Some(Closed::Link(error)),
         }
         if let Some(session) = self.sessions.get_mut(key) {
@@ -215,6 +219,27 @@ impl Reactor {
         }
         self.queue_flush(key);
         self.set_trim_soon();
+    }
+
+    /// A read is done: the mark below which the kernel keeps quiet goes where it belongs.
+    fn settle_low_water(&mut self, key: Key, count: usize, alone: bool) {
+        let Some(session) = self.sessions.get_mut(key) else { return };
+        if let Some(mark) = session.low_water.read(count, alone, self.now) {
+            session.link.set_low_water(mark);
+        }
+        if session.low_water.is_up() && !std::mem::replace(&mut session.low_water.watched, true) {
+            self.timers.set(self.now + LOOK_MS, Timer::LowWater(key));
+        }
+    }
+
+    /// There may be something to read that the kernel was asked to keep quiet about.
+    pub(crate) fn look_below_mark(&mut self, key: Key) {
+        let Some(session) = self.sessions.get_mut(key) else { return };
+        session.low_water.watched = false;
+        if session.low_water.is_up() {
+            session.ready.read = true;
+            self.queue_read(key);
+        }
     }
 
     pub(crate) fn session_deadline(&mut self, key: Key, handler: &mut dyn Handler) {

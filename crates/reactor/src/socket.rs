@@ -8,6 +8,7 @@ use mio::event::Source;
 use mio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
+use nix::sys::socket::SetSockOpt;
 use rustix::fs::OFlags;
 use std::fmt;
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
@@ -74,6 +75,18 @@ fn set_nonblocking(fd: BorrowedFd<'_>) -> io::Result<(OFlags, bool)> {
     }
     Ok((flags, !flags.contains(OFlags::NONBLOCK)))
 }
+
+/// `SO_RCVLOWAT`, which neither `socket2` nor `rustix` has.
+#[derive(Clone, Copy, Debug)]
+struct ReceiveLowWater;
+
+nix::setsockopt_impl!(
+    ReceiveLowWater,
+    libc::SOL_SOCKET,
+    libc::SO_RCVLOWAT,
+    usize,
+    nix::sys::socket::sockopt::SetUsize
+);
 
 /// A connected stream.
 #[derive(Debug)]
@@ -203,6 +216,14 @@ impl Socket {
     pub fn set_type_of_service(&self, type_of_service: u8) {
         if let Self::Tcp(stream) = self {
             set_type_of_service(stream, type_of_service.into());
+        }
+    }
+
+    /// Has no event tell of fewer than `bytes` to read, for TCP.
+    pub(crate) fn set_low_water(&self, bytes: u32) {
+        if let Self::Tcp(stream) = self {
+            // Only a wish: without it there are more wake-ups.
+            let _ = SetSockOpt::set(&ReceiveLowWater, stream, &(bytes as usize));
         }
     }
 
