@@ -5,6 +5,7 @@
 //! Proved by: interop `dynamic.rs`.
 
 use crate::forwarder::{Forwarder, Notice};
+use crate::originator::Originator;
 use crate::{DynamicRequest, ProxyTarget, Step, Target};
 use adit_reactor::{Key, Reactor};
 
@@ -31,7 +32,8 @@ impl Forwarder {
                 Step::Request(target, protocol) => {
                     reactor.hold(stream);
                     let target = Target::from(target);
-                    return self.open(reactor, stream, &target, Some(protocol), input.to_vec());
+                    let (from, input) = (Originator::of(reactor, stream), input.to_vec());
+                    return self.open(reactor, stream, &target, from, Some(protocol), input);
                 }
                 Step::Refuse(refusal) => {
                     self.notices.push_back(Notice::ProxyRefused(refusal.reason.to_owned()));

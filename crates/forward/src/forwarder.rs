@@ -5,7 +5,7 @@
 //! Proved by: interop `local_forward.rs`, `remote_forward.rs`, `dynamic.rs`, `stdio.rs`.
 
 use crate::listen::{BindFailure, ListenOptions, bind};
-use crate::originator::originator;
+use crate::originator::Originator;
 use crate::reach::{Reaching, Step};
 use crate::remote::Reach;
 use crate::{DynamicRequest, Failure, ForwardSpec, PermitRemoteOpen, Protocol, Target};
@@ -132,8 +132,10 @@ impl Forwarder {
     /// Takes an event of the loop; gives it back when it is none of the forwarder's.
     pub fn event(&mut self, reactor: &mut Reactor, event: Event) -> Option<Event> {
         match event {
-            Event::Accepted { listener, stream } if self.listeners.contains_key(&listener) => {
-                self.accepted(reactor, listener, stream);
+            Event::Accepted { listener, stream, from }
+                if self.listeners.contains_key(&listener) =>
+            {
+                self.accepted(reactor, listener, stream, Originator::new(from));
             }
             Event::Received { stream, bytes } if self.dialogues.contains_key(&stream) => {
                 self.received(reactor, stream, &bytes);
@@ -220,15 +222,16 @@ impl Forwarder {
     /// Makes a stream (stdin and stdout, say) one end of a channel to `target`: `-W`.
     pub fn stdio(&mut self, reactor: &mut Reactor, stream: Key, target: &Target) {
         self.stdio = Some(stream);
-        self.open(reactor, stream, target, None, Vec::new());
+        let from = Originator::new(None);
+        self.open(reactor, stream, target, from, None, Vec::new());
     }
 
-    fn accepted(&mut self, reactor: &mut Reactor, listener: Key, stream: Key) {
+    fn accepted(&mut self, reactor: &mut Reactor, listener: Key, stream: Key, from: Originator) {
         let Some(target) = self.listeners.get(&listener).cloned() else { return };
         if target == Target::Dynamic {
             self.dialogue(reactor, stream);
         } else {
-            self.open(reactor, stream, &target, None, Vec::new());
+            self.open(reactor, stream, &target, from, None, Vec::new());
         }
     }
 
@@ -238,11 +241,11 @@ impl Forwarder {
         reactor: &mut Reactor,
         stream: Key,
         target: &Target,
+        from: Originator,
         protocol: Option<Protocol>,
         early: Vec<u8>,
     ) {
         self.notices.push_back(Notice::Requested { target: target.clone() });
-        let from = originator(reactor, stream);
         let open = match target {
             Target::Tcp { host, port } => {
                 Open::direct_tcpip(host, u32::from(*port), &from.address, from.port)

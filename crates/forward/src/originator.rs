@@ -5,6 +5,7 @@
 //! Proved by: `tests/served.rs`.
 
 use adit_reactor::{Key, Reactor, Socket};
+use std::net::SocketAddr;
 
 /// Where a connection came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,13 +16,19 @@ pub struct Originator {
     pub port: u32,
 }
 
-/// Who is at the other end of a stream; for what did not come over TCP, whom ssh names then.
-pub(crate) fn originator(reactor: &Reactor, stream: Key) -> Originator {
-    match reactor.socket(stream).and_then(Socket::peer_addr) {
-        Some(peer) => Originator {
-            address: peer.ip().to_canonical().to_string(),
-            port: u32::from(peer.port()),
-        },
-        None => Originator { address: "127.0.0.1".into(), port: 65535 },
+impl Originator {
+    /// Who connected; for what did not come over TCP, whom ssh names then.
+    pub(crate) fn new(from: Option<SocketAddr>) -> Self {
+        match from {
+            Some(peer) => {
+                Self { address: peer.ip().to_canonical().to_string(), port: u32::from(peer.port()) }
+            }
+            None => Self { address: "127.0.0.1".into(), port: 65535 },
+        }
+    }
+
+    /// Who is at the other end of a stream.
+    pub(crate) fn of(reactor: &Reactor, stream: Key) -> Self {
+        Self::new(reactor.socket(stream).and_then(Socket::peer_addr))
     }
 }

@@ -21,6 +21,7 @@ mod rules;
 pub use notice::{Connection, Ending, Need, Notice, Place, Route, Ticket, Unlistened};
 pub use rules::{GatewayPorts, ListenPlan, Rules};
 
+use crate::originator::Originator;
 use crate::reach::{Reaching, Step};
 use connect::Wanted;
 use guest::{Carried, Guest};
@@ -151,8 +152,10 @@ impl Served {
     /// Takes an event of the loop; gives it back when it is none of its.
     pub fn event(&mut self, reactor: &mut Reactor, event: Event) -> Option<Event> {
         match event {
-            Event::Accepted { listener, stream } if self.listeners.contains_key(&listener) => {
-                self.accepted(reactor, listener, stream);
+            Event::Accepted { listener, stream, from }
+                if self.listeners.contains_key(&listener) =>
+            {
+                self.accepted(reactor, listener, stream, Originator::new(from));
             }
             Event::StreamGone { stream, counts, error } if self.carried.contains_key(&stream) => {
                 self.carried_to_end(reactor, stream, counts, error);

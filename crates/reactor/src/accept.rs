@@ -94,11 +94,11 @@ impl Reactor {
                 return;
             };
             match accepting.listener.accept() {
-                Ok(socket) => {
+                Ok((socket, from)) => {
                     accepting.failing = false;
                     match self.add_stream(socket, Inbound::Held) {
                         Ok(stream) => {
-                            handler.event(self, Event::Accepted { listener: key, stream })
+                            handler.event(self, Event::Accepted { listener: key, stream, from })
                         }
                         Err(error) => return self.rest(key, error, handler),
                     }

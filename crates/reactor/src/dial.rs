@@ -1,5 +1,5 @@
 //! Connections being made: several addresses, the first to answer wins. RFC 8305.
-//! Touches: TCP sockets that are not connected yet.   Never: names, what the connection is for.
+//! Touches: streams that are not connected yet.   Never: names, what the connection is for.
 //! Invariants: an attempt is started at once, the next one after `STAGGER` or when one fails; the losers are closed.
 //! Errors: the last address's error, as ssh reports it.   Allocates: per dial.
 //! Proved by: `tests` below and the loop's.
@@ -7,9 +7,8 @@
 use crate::socket::{Socket, set_type_of_service};
 use crate::stream::Inbound;
 use crate::timer::Millis;
-use crate::token::{Key, Kind};
+use crate::token::Key;
 use crate::{Event, Handler, Reactor, Timer};
-use mio::Interest;
 use mio::net::TcpStream;
 use socket2::{Domain, Protocol, Socket as RawSocket, Type};
 use std::collections::VecDeque;
@@ -57,12 +56,11 @@ impl Dial {
     }
 }
 
-/// One address being tried.
+/// One address being tried, by a stream that goes by the same key.
 #[derive(Debug)]
 pub(crate) struct Attempt {
     pub(crate) dial: Key,
     pub(crate) address: SocketAddr,
-    pub(crate) stream: TcpStream,
 }
 
 /// The families take turns, the resolver's first family first. RFC 8305 §4.
@@ -83,8 +81,8 @@ fn interleaved(addresses: Vec<SocketAddr>) -> VecDeque<SocketAddr> {
 
 /// Starts to connect; the socket becomes writable when that is decided.
 pub(crate) fn connect(address: SocketAddr, options: &DialOptions) -> io::Result<TcpStream> {
-    let socket = RawSocket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_nonblocking(true)?;
+    let kind = Type::STREAM.nonblocking();
+    let socket = RawSocket::new(Domain::for_address(address), kind, Some(Protocol::TCP))?;
     if !options.bind_addresses.is_empty() {
         let mut bind = options.bind_addresses.iter();
         let bind = bind.find(|bind| bind.is_ipv4() == address.is_ipv4());
@@ -96,7 +94,9 @@ pub(crate) fn connect(address: SocketAddr, options: &DialOptions) -> io::Result<
     }
     // A key press must not wait for a full segment.
     socket.set_tcp_nodelay(true)?;
-    socket.set_keepalive(options.keepalive)?;
+    if options.keepalive {
+        socket.set_keepalive(true)?;
+    }
     match socket.connect(&address.into()) {
         Ok(()) => {}
         Err(error)
@@ -125,7 +125,8 @@ impl Reactor {
     pub fn hang_up(&mut self, dial: Key) {
         if let Some(dial) = self.dials.remove(dial) {
             for attempt in dial.attempts {
-                self.attempts.remove(attempt);
+                self.attempts.remove(&attempt);
+                self.streams.remove(attempt);
             }
         }
     }
@@ -135,24 +136,14 @@ impl Reactor {
         let Some(address) = dial.waiting.pop_front() else {
             return self.settle_if_hopeless(key, handler);
         };
-        let registry = self.poll.registry();
-        match connect(address, &dial.options) {
-            Ok(stream) => {
-                let mut result = Ok(());
-                let attempt = self.attempts.insert_with(|attempt| {
-                    let mut stream = stream;
-                    result = registry.register(
-                        &mut stream,
-                        attempt.token(Kind::Dial),
-                        Interest::WRITABLE,
-                    );
-                    Attempt { dial: key, address, stream }
-                });
+        let attempt = connect(address, &dial.options)
+            .and_then(|stream| self.add_stream(Socket::Tcp(stream), Inbound::Dialling));
+        let Some(dial) = self.dials.get_mut(key) else { return };
+        match attempt {
+            Ok(attempt) => {
                 dial.attempts.push(attempt);
+                self.attempts.insert(attempt, Attempt { dial: key, address });
                 self.timers.set(self.now + STAGGER, Timer::Stagger(key));
-                if let Err(error) = result {
-                    self.attempt_failed(attempt, error, handler);
-                }
             }
             Err(error) => {
                 dial.failure = Some((address, error));
@@ -167,7 +158,7 @@ impl Reactor {
         if dial.give_up_at.is_none_or(|at| at > self.now) {
             return;
         }
-        let tried = dial.attempts.first().and_then(|attempt| self.attempts.get(*attempt));
+        let tried = dial.attempts.first().and_then(|attempt| self.attempts.get(attempt));
         let address = tried.map(|attempt| attempt.address);
         let failed = dial.failure.as_ref().map(|(address, _)| *address);
         let Some(address) = address.or(failed).or(dial.waiting.front().copied()) else { return };
@@ -178,36 +169,35 @@ impl Reactor {
 
     pub(crate) fn settle_dials(&mut self, handler: &mut dyn Handler) {
         for key in std::mem::take(&mut self.decided) {
-            let Some(attempt) = self.attempts.get(key) else { continue };
-            match attempt.stream.take_error() {
-                Ok(None) => match attempt.stream.peer_addr() {
-                    Ok(_) => self.attempt_won(key, handler),
-                    // Not decided after all.
-                    Err(error) if error.kind() == io::ErrorKind::NotConnected => {}
-                    Err(error) => self.attempt_failed(key, error, handler),
-                },
-                Ok(Some(error)) | Err(error) => self.attempt_failed(key, error, handler),
+            let Some(Socket::Tcp(stream)) = self.socket(key) else { continue };
+            // What has a peer is connected; what has none may say why.
+            match stream.peer_addr().map_err(|_| stream.take_error()) {
+                Ok(_) => self.attempt_won(key, handler),
+                Err(Ok(Some(error)) | Err(error)) => self.attempt_failed(key, error, handler),
+                // Not decided after all.
+                Err(Ok(None)) => {}
             }
         }
     }
 
     pub(crate) fn attempt_won(&mut self, key: Key, handler: &mut dyn Handler) {
-        let Some(mut attempt) = self.attempts.remove(key) else { return };
-        let options =
-            self.dials.get(attempt.dial).map(|dial| dial.options.clone()).unwrap_or_default();
-        self.hang_up(attempt.dial);
-        if let Some(mark) = options.type_of_service {
-            set_type_of_service(&attempt.stream, mark);
+        let Some(Attempt { dial, .. }) = self.attempts.remove(&key) else { return };
+        let mark = self.dials.get_mut(dial).and_then(|dial| {
+            dial.attempts.retain(|other| *other != key);
+            dial.options.type_of_service
+        });
+        self.hang_up(dial);
+        let Some(stream) = self.streams.get_mut(key) else { return };
+        stream.inbound = Inbound::Held;
+        if let (Socket::Tcp(socket), Some(mark)) = (&stream.socket, mark) {
+            set_type_of_service(socket, mark);
         }
-        let _ = self.poll.registry().deregister(&mut attempt.stream);
-        let result = self
-            .add_stream(Socket::Tcp(attempt.stream), Inbound::Held)
-            .map_err(|error| (attempt.address, error));
-        handler.event(self, Event::Dialled { dial: attempt.dial, result });
+        handler.event(self, Event::Dialled { dial, result: Ok(key) });
     }
 
     pub(crate) fn attempt_failed(&mut self, key: Key, error: io::Error, handler: &mut dyn Handler) {
-        let Some(attempt) = self.attempts.remove(key) else { return };
+        let Some(attempt) = self.attempts.remove(&key) else { return };
+        self.streams.remove(key);
         let Some(dial) = self.dials.get_mut(attempt.dial) else { return };
         dial.attempts.retain(|other| *other != key);
         dial.failure = Some((attempt.address, error));

@@ -10,7 +10,7 @@
 //! | signal   | `Signal` | a signal handler wrote a byte      | never                          | with the loop                |
 //! | link     | `Link`   | readable                           | output is pending              | closed and output written    |
 //! | listener | `Listener` | readable, unless out of files    | never                          | its owner drops it           |
-//! | dial     | `Dial`   | never                              | never; writable decides it     | connected, failed, or beaten |
+//! | dial     | `Stream` | never                              | never; writable decides it     | connected, failed, or beaten |
 //! | stream   | `Stream` | readable, window and output allow  | payload came, or spill is left | both halves are done         |
 //!
 //! One turn: `wait · accept · dial · read_links · fill_slots · tick · flush · reap`.
@@ -47,14 +47,14 @@ use crate::accept::Accepting;
 use crate::dial::{Attempt, Dial};
 use crate::resolve::Resolver;
 use crate::session::Session;
-use crate::stream::Stream;
+use crate::stream::{Inbound, Stream};
 use crate::timer::{Clock, Timers, until};
 use crate::token::{Kind, Slab, unpack};
 use adit_buf::{Pool, Span};
 use adit_engine::{Channel, Counters};
 use mio::net::UnixStream;
 use mio::{Events, Interest, Poll, Token};
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::io::{self, Read};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -104,6 +104,8 @@ pub enum Event {
         listener: Key,
         /// The new stream.
         stream: Key,
+        /// Who connected, over TCP.
+        from: Option<SocketAddr>,
     },
     /// A listener cannot take connections, for want of descriptors as a rule. It rests and tries again;
     /// this is said once, until it has taken one again.
@@ -194,7 +196,7 @@ pub struct Reactor {
     listeners: Slab<Accepting>,
     streams: Slab<Stream>,
     dials: Slab<Dial>,
-    attempts: Slab<Attempt>,
+    attempts: HashMap<Key, Attempt>,
     /// Sources with work to do, in turn.
     to_accept: VecDeque<Key>,
     to_read: VecDeque<Key>,
@@ -236,7 +238,7 @@ impl Reactor {
             listeners: Slab::new(),
             streams: Slab::new(),
             dials: Slab::new(),
-            attempts: Slab::new(),
+            attempts: HashMap::new(),
             to_accept: VecDeque::new(),
             to_read: VecDeque::new(),
             to_fill: VecDeque::new(),
@@ -285,7 +287,8 @@ impl Reactor {
             && self.to_read.is_empty()
             && self.to_fill.is_empty()
             && self.to_flush.is_empty()
-            && self.to_reap.is_empty());
+            && self.to_reap.is_empty()
+            && self.resolver.known.is_empty());
         let deadline = if busy { Some(self.now) } else { self.timers.next() };
         let timeout = until(deadline, self.now);
         match self.poll.poll(&mut self.polled, timeout) {
@@ -306,7 +309,6 @@ impl Reactor {
         match kind {
             Kind::Waker => self.woken = true,
             Kind::Signal => self.signalled.push(event.token().0 - token_of(Kind::Signal).0),
-            Kind::Dial => self.decided.push(key),
             Kind::Listener => {
                 if let Some(accepting) = self.listeners.get_mut(key) {
                     accepting.ready = true;
@@ -323,7 +325,10 @@ impl Reactor {
             Kind::Stream => {
                 if let Some(stream) = self.streams.get_mut(key) {
                     stream.ready.note(event);
-                    self.queue_fill(key);
+                    match stream.inbound {
+                        Inbound::Dialling => self.decided.push(key),
+                        _ => self.queue_fill(key),
+                    }
                 }
             }
         }
@@ -336,14 +341,15 @@ impl Reactor {
             handler.event(self, Event::Signal(signal));
         }
         if std::mem::take(&mut self.woken) {
-            while let Some((lookup, found)) = self.resolver.answer() {
-                handler.event(self, Event::Resolved { lookup, found });
-            }
             handler.event(self, Event::Woken);
         }
     }
 
+    /// Look-ups that are answered, the dials these lead to, and whatever else is due.
     fn tick(&mut self, handler: &mut dyn Handler) {
+        while let Some((lookup, found)) = self.resolver.answer() {
+            handler.event(self, Event::Resolved { lookup, found });
+        }
         while let Some(timer) = self.timers.due(self.now) {
             match timer {
                 Timer::Session(key) => self.session_deadline(key, handler),

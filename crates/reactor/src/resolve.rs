@@ -51,6 +51,8 @@ const MAX_THREADS: usize = 16;
 pub(crate) struct Resolver {
     desk: Arc<Desk>,
     answers: Receiver<(LookupId, Found)>,
+    /// Answers that needed no thread; they wake nobody.
+    pub(crate) known: VecDeque<(LookupId, Found)>,
     next: LookupId,
 }
 
@@ -81,15 +83,15 @@ impl Resolver {
     pub(crate) fn new(waker: Arc<Waker>) -> Self {
         let (sender, answers) = channel();
         let desk = Desk { waker, sender, queue: Mutex::default() };
-        Self { desk: Arc::new(desk), answers, next: 0 }
+        Self { desk: Arc::new(desk), answers, known: VecDeque::new(), next: 0 }
     }
 
-    /// Starts a look-up; its answer comes with the waker.
+    /// Starts a look-up; its answer is there already, or comes with the waker.
     pub(crate) fn look_up(&mut self, host: &str, port: u16, family: Family) -> LookupId {
         self.next += 1;
         let id = self.next;
         match host.parse::<IpAddr>() {
-            Ok(address) => self.desk.tell(id, numeric(address, port, family)),
+            Ok(address) => self.known.push_back((id, numeric(address, port, family))),
             Err(_) => self.ask(Question { id, host: host.to_owned(), port, family }),
         }
         id
@@ -117,7 +119,7 @@ impl Resolver {
     }
 
     pub(crate) fn answer(&mut self) -> Option<(LookupId, Found)> {
-        self.answers.try_recv().ok()
+        self.known.pop_front().or_else(|| self.answers.try_recv().ok())
     }
 }
 

@@ -349,15 +349,18 @@ impl Listener {
         };
     }
 
-    pub(crate) fn accept(&self) -> io::Result<Socket> {
+    /// A connection, and over TCP who made it.
+    pub(crate) fn accept(&self) -> io::Result<(Socket, Option<SocketAddr>)> {
         match self {
             Self::Tcp(listener) => {
-                let (stream, _) = listener.accept()?;
+                let (stream, from) = listener.accept()?;
                 // A key press must not wait for a full segment.
                 let _ = stream.set_nodelay(true);
-                Ok(Socket::Tcp(stream))
+                Ok((Socket::Tcp(stream), Some(from)))
             }
-            Self::Unix(listener, _) => listener.accept().map(|(stream, _)| Socket::Unix(stream)),
+            Self::Unix(listener, _) => {
+                listener.accept().map(|(stream, _)| (Socket::Unix(stream), None))
+            }
         }
     }
 
@@ -411,6 +414,15 @@ mod tests {
         );
         drop(socket);
         assert!(!nonblocking(&kept));
+    }
+
+    #[test]
+    fn what_is_accepted_says_who_it_is_and_delays_nothing() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let visitor = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (socket, from) = Listener::tcp(listener).unwrap().accept().unwrap();
+        assert_eq!(from, visitor.local_addr().ok());
+        assert!(matches!(socket, Socket::Tcp(stream) if stream.nodelay().unwrap()));
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! Proved by: the loop's tests.
 //!
 //! ```text
-//! inbound (socket → SSH):   Dialogue ──relay──► Held ──opened──► Flowing ──end of file──► Ended
+//! inbound (socket → SSH):   Dialling ──connected──► Held         Dialogue ──relay──► Held ──opened──► Flowing ──end of file──► Ended
 //! outbound (SSH → socket):  Flowing ──EOF──► Finishing ──spill written──► Shut        any ──write error──► Broken
 //! ```
 
@@ -23,6 +23,8 @@ pub(crate) const MAX_SLICES: usize = 64;
 /// From the socket towards SSH.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Inbound {
+    /// Not connected yet.
+    Dialling,
     /// What is read goes to the handler (a SOCKS request, say).
     Dialogue,
     /// The channel is not open yet.
@@ -222,6 +224,10 @@ impl Stream {
     fn finish_if_drained(&mut self) {
         if self.outbound == Outbound::Finishing && self.spill.is_empty() {
             self.outbound = Outbound::Shut;
+            // What is done with closes at the end of this turn, and ends the half with it.
+            if self.inbound == Inbound::Ended {
+                return;
+            }
             if let Err(error) = self.socket.shutdown_write() {
                 // The peer has gone already; there is nobody left to tell.
                 self.error.get_or_insert(error);

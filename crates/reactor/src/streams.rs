@@ -248,7 +248,10 @@ impl Reactor {
                 continue;
             }
             let Some(mut stream) = self.streams.remove(key) else { continue };
-            stream.socket.deregister(self.poll.registry());
+            if matches!(stream.socket, Socket::Pair(_)) {
+                // Others may have the same descriptors; what is ours alone the kernel forgets as it closes.
+                stream.socket.deregister(self.poll.registry());
+            }
             if let Some(bound) = stream.bound {
                 self.detach(key, bound);
             }

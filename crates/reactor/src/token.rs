@@ -22,14 +22,11 @@ pub(crate) enum Kind {
     Link,
     /// Accepts connections.
     Listener,
-    /// A local end of a channel.
+    /// A local end of a channel, or a connection being made.
     Stream,
-    /// A connection being made.
-    Dial,
 }
 
-const KINDS: [Kind; 6] =
-    [Kind::Waker, Kind::Signal, Kind::Link, Kind::Listener, Kind::Stream, Kind::Dial];
+const KINDS: [Kind; 5] = [Kind::Waker, Kind::Signal, Kind::Link, Kind::Listener, Kind::Stream];
 
 /// Names a source of the loop: a session, a stream, a listener, a dial. Stale once that is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -64,6 +64,46 @@ fn a_dial_that_nobody_answers_reports_the_last_address() {
 }
 
 #[test]
+fn an_address_is_its_own_answer_in_the_same_turn_and_wakes_nobody() {
+    struct Said(Vec<&'static str>);
+    impl Handler for Said {
+        fn event(&mut self, reactor: &mut Reactor, event: Event) {
+            self.0.push(match event {
+                Event::Timer(_) => {
+                    reactor.look_up("127.0.0.1", 22, Family::Any);
+                    "asked"
+                }
+                Event::Resolved { found: Ok(_), .. } => "resolved",
+                _ => "something else",
+            });
+        }
+    }
+    let (mut reactor, mut said) = (Reactor::new().unwrap(), Said(Vec::new()));
+    reactor.look_up("127.0.0.1", 22, Family::Any);
+    reactor.turn(&mut said).unwrap();
+    reactor.set_timer(reactor.now(), 1);
+    // What is asked for after the turn's answers were given does not wait for the kernel either.
+    reactor.turn(&mut said).unwrap();
+    reactor.turn(&mut said).unwrap();
+    assert_eq!(said.0, ["resolved", "asked", "resolved"]);
+}
+
+#[test]
+fn attempts_that_lost_are_gone() {
+    let mut reactor = Reactor::new().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let addresses = vec![refusing(), refusing(), listener.local_addr().unwrap()];
+    reactor.dial(addresses, DialOptions::default());
+    let stream = next(&mut reactor, dialled).unwrap();
+    assert_eq!(reactor.stream_count(), 1);
+    let dial = reactor.dial(vec![listener.local_addr().unwrap()], DialOptions::default());
+    reactor.hang_up(dial);
+    reactor.finish(stream);
+    next(&mut reactor, |event| matches!(event, Event::StreamGone { .. }).then_some(()));
+    assert_eq!(reactor.stream_count(), 0);
+}
+
+#[test]
 fn a_dialogue_is_read_answered_and_finished() {
     let mut reactor = Reactor::new().unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

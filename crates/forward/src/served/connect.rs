@@ -8,7 +8,7 @@ use super::guest::{Carried, Fate};
 use super::notice::{Connection, Ending, Need, Notice, Route, Ticket};
 use super::{Served, Waiting};
 use crate::listen::os_words;
-use crate::originator::{Originator, originator};
+use crate::originator::Originator;
 use crate::reach::Unreachable;
 use crate::spec::Target;
 use adit_engine::{Channel, Forward, Open, OpenFailure, open_failure};
@@ -136,13 +136,18 @@ impl Served {
 
 /// Connections from listeners.
 impl Served {
-    pub(crate) fn accepted(&mut self, reactor: &mut Reactor, listener: Key, stream: Key) {
+    pub(crate) fn accepted(
+        &mut self,
+        reactor: &mut Reactor,
+        listener: Key,
+        stream: Key,
+        from: Originator,
+    ) {
         let Some(&session) = self.listeners.get(&listener) else { return };
         let guest = self.guests.get_mut(&session);
         let Some(granted) = guest.and_then(|guest| guest.granted_at(listener)) else { return };
         granted.accepted += 1;
         let forward = granted.forward.clone();
-        let from = originator(reactor, stream);
         let open = match &forward {
             Forward::Tcpip { address, port } => {
                 Open::forwarded_tcpip(address, *port, &from.address, from.port)

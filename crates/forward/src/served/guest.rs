@@ -34,7 +34,8 @@ impl Guest {
     }
 
     pub(crate) fn forget_stream(&mut self, stream: Key) {
-        if let Some(at) = self.streams.iter().position(|other| *other == stream) {
+        // Connections that come and go stand behind those that stay.
+        if let Some(at) = self.streams.iter().rposition(|other| *other == stream) {
             self.streams.swap_remove(at);
         }
         if self.streams.is_empty() {

@@ -39,7 +39,7 @@ pub(crate) fn serve() -> Outcome {
 impl Handler for Bare {
     fn event(&mut self, reactor: &mut Reactor, event: Event) {
         match event {
-            Event::Accepted { listener, stream } if listener == self.front => {
+            Event::Accepted { listener, stream, .. } if listener == self.front => {
                 let random = Box::new(SystemRandom::new());
                 let engine = Engine::server(self.config.clone(), random, reactor.now());
                 let _ = reactor.add_session_over(stream, engine);
