@@ -34,6 +34,9 @@ pub trait Link: Send {
     /// Has no event tell of fewer than `bytes` to read, where the link knows such a mark (`SO_RCVLOWAT`); an end is told.
     fn set_low_water(&self, _bytes: u32) {}
 
+    /// Has the other end told at once of what was read, where the link can (`TCP_QUICKACK`).
+    fn acknowledge(&self) {}
+
     /// Marks what is sent from now on with a type of service, where the link knows one (`IPQoS`).
     fn set_type_of_service(&self, _type_of_service: u8) {}
 }
@@ -57,6 +60,10 @@ impl Link for Socket {
 
     fn set_low_water(&self, bytes: u32) {
         Self::set_low_water(self, bytes);
+    }
+
+    fn acknowledge(&self) {
+        Self::acknowledge(self);
     }
 
     fn set_type_of_service(&self, type_of_service: u8) {

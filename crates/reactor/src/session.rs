@@ -179,6 +179,11 @@ impl Session {
             Ok(count) => {
                 self.rx.filled(count);
                 self.ready.was_read(count, wanted);
+                if !self.engine.is_established() {
+                    // A peer may gather small packets, as OpenSSH's server does: it holds the word that we are in
+                    // until it knows that the packet before has come, and the kernel would take 40 ms to say so.
+                    self.link.acknowledge();
+                }
                 Ok(Some(count))
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {

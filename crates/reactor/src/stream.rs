@@ -5,7 +5,8 @@
 //! Proved by: the loop's tests.
 //!
 //! ```text
-//! inbound (socket → SSH):   Dialling ──connected──► Held         Dialogue ──relay──► Held ──opened──► Flowing ──end of file──► Ended
+//! inbound (socket → SSH):   Dialling ──connected──► Held
+//!                           Dialogue ──relay──► Held ──opened──► Flowing ──end of file──► Ended
 //! outbound (SSH → socket):  Flowing ──EOF──► Finishing ──spill written──► Shut        any ──write error──► Broken
 //! ```
 

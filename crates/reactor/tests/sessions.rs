@@ -5,7 +5,7 @@ mod both;
 use adit_buf::{RxBuf, TxRing};
 use adit_engine::login_server::Ask;
 use adit_engine::{Engine, Event as Ssh};
-use adit_reactor::{Closed, Event, Handler, Key, Reactor, Socket};
+use adit_reactor::{Closed, Event, Handler, Key, Link, Reactor, Socket};
 use adit_testkit::keys::{USER, client_transport, server_config, server_transport};
 use adit_testkit::script::payload;
 use adit_testkit::{FixedRng, Manners};
@@ -15,9 +15,11 @@ use adit_wire::global_request::GlobalRequest;
 use adit_wire::transport::{Ignore, ServiceRequest};
 use adit_wire::{Message, Rest};
 use both::{Ends, run};
-use std::io::{ErrorKind, Read, Write};
+use mio::{Registry, Token};
+use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// A client without manners: bare packets over a socket that never blocks.
 struct Peer {
@@ -141,10 +143,18 @@ impl Handler for Server {
 
 /// A server on a loop, and a peer that has exchanged keys with it.
 fn served(reactor: &mut Reactor, server: &mut Server) -> (Key, Peer) {
+    served_over(reactor, server, |socket| Box::new(socket))
+}
+
+fn served_over(
+    reactor: &mut Reactor,
+    server: &mut Server,
+    link: impl FnOnce(Socket) -> Box<dyn Link>,
+) -> (Key, Peer) {
     let (near, far) = UnixStream::pair().unwrap();
     let config = server_config(server_transport());
     let engine = Engine::server(config, Box::new(FixedRng::new(2)), 0);
-    let session = reactor.add_session(Box::new(Socket::unix(far).unwrap()), engine).unwrap();
+    let session = reactor.add_session(link(Socket::unix(far).unwrap()), engine).unwrap();
     let mut peer = Peer::new(near, client_transport());
     while !peer.transport.can_send() {
         turn(reactor, server);
@@ -161,13 +171,69 @@ fn turn(reactor: &mut Reactor, server: &mut Server) {
 
 fn logged_in(reactor: &mut Reactor, server: &mut Server) -> (Key, Peer) {
     let (session, mut peer) = served(reactor, server);
+    logs_in(reactor, server, &mut peer);
+    (session, peer)
+}
+
+fn logs_in(reactor: &mut Reactor, server: &mut Server, peer: &mut Peer) {
     peer.logs_in();
     while !(server.established && peer.heard(UserauthSuccess::NUMBER) == 1) {
         assert!(peer.writes());
         turn(reactor, server);
         assert!(peer.reads());
     }
-    (session, peer)
+}
+
+/// A link that counts what it reads and what it is to acknowledge.
+struct Counting {
+    socket: Socket,
+    reads: Arc<AtomicUsize>,
+    acknowledged: Arc<AtomicUsize>,
+}
+
+impl Link for Counting {
+    fn register(&mut self, registry: &Registry, token: Token) -> io::Result<bool> {
+        Link::register(&mut self.socket, registry, token)
+    }
+
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let count = self.socket.read(buf)?;
+        self.reads.fetch_add(1, Relaxed);
+        Ok(count)
+    }
+
+    fn writev(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        Link::writev(&mut self.socket, bufs)
+    }
+
+    fn shutdown(&mut self) {
+        self.socket.shutdown();
+    }
+
+    fn acknowledge(&self) {
+        self.acknowledged.fetch_add(1, Relaxed);
+    }
+}
+
+#[test]
+fn what_a_login_reads_is_acknowledged_at_once_and_nothing_after_it() {
+    let (mut reactor, mut server) = (Reactor::new().unwrap(), Server::default());
+    let reads = Arc::new(AtomicUsize::new(0));
+    let acknowledged = Arc::new(AtomicUsize::new(0));
+    let counts = || (reads.load(Relaxed), acknowledged.load(Relaxed));
+    let (_, mut peer) = served_over(&mut reactor, &mut server, |socket| {
+        Box::new(Counting { socket, reads: reads.clone(), acknowledged: acknowledged.clone() })
+    });
+    logs_in(&mut reactor, &mut server, &mut peer);
+    let (read, told) = counts();
+    assert!(read >= 2, "{read}");
+    assert_eq!(told, read);
+    peer.says(&Ignore { data: b"more" });
+    assert!(peer.writes());
+    while counts().0 == read {
+        turn(&mut reactor, &mut server);
+    }
+    assert_eq!(counts().1, told);
 }
 
 #[test]
