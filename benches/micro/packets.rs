@@ -2,11 +2,11 @@
 //! `--no-default-features --features portable` for the other back end.
 #![allow(missing_docs, reason = "criterion's macros make functions without")]
 
-use adit_crypto::{BACK_END, CipherAlgorithm, MacAlgorithm};
+use adit_crypto::{BACK_END, CipherAlgorithm, MacAlgorithm, Random, SystemRandom};
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
 
-const SIZES: [usize; 3] = [64, 1024, 32 * 1024];
+const SIZES: [usize; 5] = [64, 1024, 4 * 1024, 8 * 1024, 32 * 1024];
 const KEY: [u8; 64] = [7; 64];
 const IV: [u8; 16] = [9; 16];
 
@@ -68,5 +68,14 @@ fn open(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, seal, open);
+/// What each packet takes from the system's randomness.
+fn padding(criterion: &mut Criterion) {
+    let mut random = SystemRandom::new();
+    let mut padding = [0; 11];
+    criterion.bench_function("padding/11", |bencher| {
+        bencher.iter(|| random.fill(black_box(&mut padding)));
+    });
+}
+
+criterion_group!(benches, seal, open, padding);
 criterion_main!(benches);

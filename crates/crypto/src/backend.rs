@@ -7,25 +7,23 @@
 //! | name | ring | portable |
 //! |---|---|---|
 //! | `Gcm` | ring | aes-gcm |
-//! | `ChaChaPoly` | ring; on x86-64 chacha20 and poly1305, a quarter faster there | chacha20, poly1305 |
+//! | `ChaChaPoly` | ring | chacha20, poly1305 |
 //! | `system_random` | ring | getrandom |
 
-#[cfg(any(feature = "portable", target_arch = "x86_64", test))]
+#[cfg(any(feature = "portable", test))]
 pub(crate) mod chacha_poly;
 #[cfg(feature = "portable")]
 pub(crate) mod portable;
 #[cfg_attr(
-    any(feature = "portable", test),
+    feature = "portable",
     allow(dead_code, reason = "where another is used, tests compare with it")
 )]
 #[cfg(all(feature = "ring", any(test, not(feature = "portable"))))]
 pub(crate) mod ring_backend;
 
-#[cfg(any(feature = "portable", target_arch = "x86_64"))]
+#[cfg(feature = "portable")]
 pub(crate) use chacha_poly::ChaChaPoly;
 #[cfg(feature = "portable")]
 pub(crate) use portable::{Gcm, system_random};
-#[cfg(not(any(feature = "portable", target_arch = "x86_64")))]
-pub(crate) use ring_backend::ChaChaPoly;
 #[cfg(not(feature = "portable"))]
-pub(crate) use ring_backend::{Gcm, system_random};
+pub(crate) use ring_backend::{ChaChaPoly, Gcm, system_random};

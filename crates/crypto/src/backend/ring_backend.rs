@@ -7,10 +7,8 @@
 use ring::aead::{self, Aad, LessSafeKey, Nonce, UnboundKey};
 use ring::rand::SecureRandom;
 
-#[cfg(any(test, not(target_arch = "x86_64")))]
 mod chacha_poly;
 
-#[cfg(any(test, not(target_arch = "x86_64")))]
 pub(crate) use chacha_poly::ChaChaPoly;
 
 /// Bytes from the operating system.
