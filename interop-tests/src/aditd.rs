@@ -56,6 +56,16 @@ pub fn setup_of(program: PathBuf) -> Setup {
     with_subsystem(Setup::default().program(program)).default_line("Role user")
 }
 
+/// The same, where this test may count its descriptors: of a process that hides its memory only root sees them.
+pub fn open_to_us() -> Setup {
+    let setup = setup();
+    if is_aditd() && !rustix::process::geteuid().is_root() {
+        setup.arg("--no-sandbox")
+    } else {
+        setup
+    }
+}
+
 /// Users of the system log in; for root.
 pub fn system() -> Setup {
     with_role("system")

@@ -13,6 +13,9 @@ use std::fmt;
 /// What the program is called in its usage.
 const PROGRAM: &str = "adit";
 
+/// Keeps what the program would give up once the tunnel stands. ssh has no such option, nor any letter left that means it.
+const NO_SANDBOX: &str = "--no-sandbox";
+
 /// What is said of files that are not read.
 const NO_FILES: &str = "configuration files are not read yet";
 
@@ -45,6 +48,8 @@ pub(crate) struct CommandLine {
     pub(crate) log_file: Option<String>,
     /// `-W`
     pub(crate) stdio_forward: Option<Target>,
+    /// Without `--no-sandbox`.
+    pub(crate) sandbox: bool,
 }
 
 /// Which configuration files to read.
@@ -261,6 +266,7 @@ pub(crate) fn parse(
         config_file: parser.config_file,
         log_file: parser.log_file,
         stdio_forward: parser.stdio_forward,
+        sandbox: parser.sandbox,
     })))
 }
 
@@ -270,6 +276,7 @@ struct Parser {
     config_file: ConfigFile,
     log_file: Option<String>,
     stdio_forward: Option<Target>,
+    sandbox: bool,
     /// How often `-v` was there.
     verbose: u8,
     /// `--` was there.
@@ -283,6 +290,7 @@ impl Parser {
             config_file: ConfigFile::Usual,
             log_file: None,
             stdio_forward: None,
+            sandbox: true,
             verbose: 0,
             ended: false,
         }
@@ -297,6 +305,10 @@ impl Parser {
             if word == "--" {
                 self.ended = true;
                 break;
+            }
+            if word == NO_SANDBOX {
+                self.sandbox = false;
+                continue;
             }
             let mut letters = word[1..].chars();
             while let Some(letter) = letters.next() {
@@ -439,7 +451,7 @@ fn usage() -> String {
     let mut text = format!("usage: {PROGRAM}");
     let indent = " ".repeat(text.len());
     let mut column = text.len();
-    let last = ["destination".to_owned(), "[command]".to_owned()];
+    let last = [format!("[{NO_SANDBOX}]"), "destination".to_owned(), "[command]".to_owned()];
     for item in std::iter::once(format!("[-{flags}]")).chain(arguments).chain(last) {
         if column + 1 + item.len() > USAGE_WIDTH {
             text.push('\n');

@@ -15,6 +15,7 @@ mod identity;
 mod log;
 mod login;
 mod prompt;
+mod sandbox;
 mod settings;
 #[cfg(test)]
 mod testing;
@@ -73,6 +74,10 @@ fn connect(
     mut command_line: CommandLine,
     background: Option<Background>,
 ) -> Result<ExitCode, ArgError> {
+    if command_line.sandbox {
+        // Keys and passwords will be in the memory; whoever looks for a mistake in it takes `--no-sandbox`.
+        adit_sandbox::forbid_images();
+    }
     let notes = command_line.options.take_notes();
     let options = command_line.options.clone().with_defaults()?;
     command_line.check(&options)?;
@@ -155,6 +160,7 @@ fn plan(command_line: &CommandLine, options: Options, local: &LocalUser) -> Resu
         server: Server { host: host.clone(), port, address: None },
         user,
         stdio: command_line.stdio_forward.clone(),
+        sandbox: command_line.sandbox,
     })
 }
 

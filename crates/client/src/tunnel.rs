@@ -14,6 +14,7 @@ use crate::host_key::{Policy, Server, Trust};
 use crate::host_key_update::Update;
 use crate::log::{Level, debug, error, fatal, info, sanitized, verbose};
 use crate::login::{Login, Outcome};
+use crate::sandbox::Sandbox;
 use crate::settings;
 use adit_config::Options;
 use adit_config::types::UpdateHostKeys;
@@ -39,9 +40,13 @@ pub(crate) const FAILURE: u8 = 255;
 /// Milliseconds between connection attempts (`ConnectionAttempts`).
 const BETWEEN_ATTEMPTS: Millis = 1000;
 
+/// How long after the login the server may name further host keys: known_hosts can be written for as long.
+const HOST_KEYS_WITHIN: Millis = 10_000;
+
 /// Timers of the tunnel's own.
 const CONNECT_TIMEOUT: u64 = 1;
 const NEXT_ATTEMPT: u64 = 2;
+const HOST_KEYS_OVER: u64 = 3;
 
 /// What the user wants of the tunnel.
 pub(crate) struct Plan {
@@ -52,6 +57,8 @@ pub(crate) struct Plan {
     pub(crate) stdio: Option<Target>,
     /// stderr shows what happens also after `-f` has gone to the background.
     pub(crate) keep_stderr: bool,
+    /// Without `--no-sandbox`.
+    pub(crate) sandbox: bool,
 }
 
 enum Stage {
@@ -81,6 +88,9 @@ pub(crate) struct Tunnel {
     host_keys: Vec<KeyAlgorithm>,
     /// New host keys the server is to prove.
     update: Option<(RequestId, Update)>,
+    /// Nothing more is taken of the server's about host keys.
+    host_keys_over: bool,
+    sandbox: Sandbox,
     attempts_left: u32,
     bind_addresses: Vec<IpAddr>,
     addresses: Vec<SocketAddr>,
@@ -94,6 +104,7 @@ impl Tunnel {
         Self {
             policy: settings::host_key_policy(&plan.options),
             attempts_left: plan.options.connection_attempts,
+            sandbox: Sandbox::new(plan.sandbox),
             plan,
             login,
             stage: Stage::Over,
@@ -102,6 +113,7 @@ impl Tunnel {
             background,
             host_keys: Vec::new(),
             update: None,
+            host_keys_over: false,
             bind_addresses: Vec::new(),
             addresses: Vec::new(),
             own_time: Duration::ZERO,
@@ -184,6 +196,7 @@ impl Handler for Tunnel {
             Some(Event::Closed { closed, .. }) => self.closed(&closed),
             Some(Event::Timer(CONNECT_TIMEOUT)) => self.connect_timeout(reactor),
             Some(Event::Timer(NEXT_ATTEMPT)) => self.dial(reactor),
+            Some(Event::Timer(HOST_KEYS_OVER)) => self.host_keys_over(),
             Some(Event::Signal(number)) => self.signalled(reactor, number),
             _ => {}
         }
@@ -484,7 +497,15 @@ impl Tunnel {
         if let Some(target) = self.plan.stdio.clone() {
             self.start_stdio(reactor, &target);
         }
+        reactor.set_timer(reactor.now() + HOST_KEYS_WITHIN, HOST_KEYS_OVER);
+        self.confine();
         self.if_settled(reactor);
+    }
+
+    /// All that takes rights has been done; what follows is carrying bytes.
+    fn confine(&mut self) {
+        let files: &[_] = if self.updates_host_keys() { &self.policy.user_files } else { &[] };
+        self.sandbox.enter(&self.plan.options, files);
     }
 
     /// Sets local listeners up; true if something that was asked for could not be.
@@ -645,12 +666,32 @@ impl Tunnel {
 
 /// UpdateHostKeys.
 impl Tunnel {
-    fn host_keys_named(&mut self, reactor: &mut Reactor, session: Key, list: &[u8]) {
+    /// Whether what the server says of its keys may still lead to something.
+    fn updates_host_keys(&self) -> bool {
         let mode = self.plan.options.update_host_keys;
         let in_vain = mode == UpdateHostKeys::Ask && self.plan.options.batch_mode;
-        if mode == UpdateHostKeys::No || in_vain || self.login.trust != Trust::Known {
-            return;
+        let wanted = mode != UpdateHostKeys::No && !in_vain && self.login.trust == Trust::Known;
+        wanted && !self.host_keys_over
+    }
+
+    /// The server has said all that is heard of it.
+    fn host_keys_over(&mut self) {
+        self.host_keys_over = true;
+        if matches!(self.stage, Stage::Up(_)) {
+            self.confine();
         }
+    }
+
+    fn host_keys_named(&mut self, reactor: &mut Reactor, session: Key, list: &[u8]) {
+        if self.updates_host_keys() && self.update.is_none() {
+            self.take_host_keys(reactor, session, list);
+            if self.update.is_none() {
+                self.host_keys_over();
+            }
+        }
+    }
+
+    fn take_host_keys(&mut self, reactor: &mut Reactor, session: Key, list: &[u8]) {
         let Some(name) = self.policy.host_name(&self.plan.server) else { return };
         let Some(update) = Update::of(list, name, &self.policy, &self.host_keys) else { return };
         if update.new.is_empty() {
@@ -669,13 +710,19 @@ impl Tunnel {
         outcome: &adit_engine::Outcome,
     ) {
         let Some((_, update)) = self.update.take_if(|(asked, _)| *asked == request) else { return };
-        let adit_engine::Outcome::Done(signatures) = outcome else {
-            return error!("Server failed to confirm ownership of private host keys");
-        };
-        let session_id = reactor.engine(session).and_then(|engine| engine.session_id());
-        if update.is_proved(signatures, session_id.unwrap_or_default()) {
-            self.write_host_keys(&update);
+        if self.host_keys_over {
+            return debug!("host keys were proved too late: known_hosts stays as it is");
         }
+        let session_id = reactor.engine(session).and_then(|engine| engine.session_id());
+        match outcome {
+            adit_engine::Outcome::Done(signatures) => {
+                if update.is_proved(signatures, session_id.unwrap_or_default()) {
+                    self.write_host_keys(&update);
+                }
+            }
+            _ => error!("Server failed to confirm ownership of private host keys"),
+        }
+        self.host_keys_over();
     }
 
     fn write_host_keys(&self, update: &Update) {

@@ -31,7 +31,7 @@ use crate::algorithms::Algorithms;
 use crate::error::{ConfigError, Note};
 use keywords::Stored;
 use parse::{Block, Parser};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// What is read when no file is named.
@@ -46,6 +46,7 @@ pub struct ServerConfig {
     global: Stored,
     blocks: Vec<Block>,
     notes: Vec<Note>,
+    files: Vec<PathBuf>,
     algorithms: &'static Algorithms,
     /// Answers by the blocks that apply.
     answers: Mutex<Vec<(Vec<usize>, Arc<ServerOptions>)>>,
@@ -80,11 +81,12 @@ impl ServerConfig {
         if let Some(path) = path {
             parser.main_file(path);
         }
-        let Parser { global, blocks, notes, errors, .. } = parser;
+        let Parser { global, blocks, notes, errors, read, .. } = parser;
         if !errors.is_empty() {
             return Err(errors);
         }
-        let config = Self { global, blocks, notes, algorithms, answers: Mutex::default() };
+        let answers = Mutex::default();
+        let config = Self { global, blocks, notes, files: read, algorithms, answers };
         config.checked()
     }
 
@@ -105,6 +107,19 @@ impl ServerConfig {
     #[must_use]
     pub fn notes(&self) -> &[Note] {
         &self.notes
+    }
+
+    /// The files it was read from.
+    #[must_use]
+    pub fn files(&self) -> &[PathBuf] {
+        &self.files
+    }
+
+    /// What is in force for everybody, and what where one block alone applies: every value that is said somewhere.
+    #[must_use]
+    pub fn options_of_parts(&self) -> Vec<ServerOptions> {
+        let blocks = (0..self.blocks.len()).map(|at| self.combine(&[at]));
+        std::iter::once(self.global_options()).chain(blocks).collect()
     }
 
     /// What is in force for a connection: of the blocks that apply the first that says something, else the global part.

@@ -5,11 +5,18 @@
 //! Proved by: `tests/refusals.rs`, interop `sandbox.rs`.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::sync::OnceLock;
 
-/// Forbids images of this process's memory. Gives the limit that was in force: what this process starts inherits ours.
+/// RLIM_INFINITY
+const UNLIMITED: u64 = u64::MAX;
+
+/// The limit that was in force before.
+static BEFORE: OnceLock<u64> = OnceLock::new();
+
+/// Forbids images of this process's memory. What it starts inherits the limit: see [`limit_before`].
 ///
 /// On Linux it also keeps other processes of the user from tracing this one, until it executes another program.
-pub fn forbid_images() -> Option<u64> {
+pub fn forbid_images() {
     #[cfg(target_os = "linux")]
     {
         use rustix::process::{DumpableBehavior, set_dumpable_behavior};
@@ -17,12 +24,18 @@ pub fn forbid_images() -> Option<u64> {
     }
     let before = getrlimit(Resource::Core);
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), ..before });
-    before.current
+    let _ = BEFORE.set(before.current.unwrap_or(UNLIMITED));
 }
 
-/// Gives a program about to be executed the limit back that [`forbid_images`] took.
-pub fn allow_images(limit: Option<u64>) {
+/// The limit that [`forbid_images`] took away; none if it did not.
+pub fn limit_before() -> Option<u64> {
+    BEFORE.get().copied()
+}
+
+/// Gives a program about to be executed such a limit back.
+pub fn allow_images(limit: u64) {
     let now = getrlimit(Resource::Core);
     // More than the hard limit cannot be had, and then what there is stays.
-    let _ = setrlimit(Resource::Core, Rlimit { current: limit, ..now });
+    let current = (limit != UNLIMITED).then_some(limit);
+    let _ = setrlimit(Resource::Core, Rlimit { current, ..now });
 }

@@ -35,7 +35,7 @@ mod files;
 mod image;
 mod names;
 
-pub use image::{allow_images, forbid_images};
+pub use image::{allow_images, forbid_images, limit_before};
 
 use std::fmt;
 use std::path::PathBuf;

@@ -5,7 +5,9 @@
 //! Proved by: running it.
 #![cfg(target_os = "linux")]
 
-use adit_sandbox::{Force, Policy, Ports, Report, allow_images, enter, forbid_images};
+use adit_sandbox::{
+    Force, Policy, Ports, Report, allow_images, enter, forbid_images, limit_before,
+};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -228,10 +230,11 @@ fn no_image_is_left_and_the_limit_can_be_had_back() {
     succeeds("no_image_is_left_and_the_limit_can_be_had_back", |_| {
         use rustix::process::{DumpableBehavior, Resource, dumpable_behavior, getrlimit};
         let before = getrlimit(Resource::Core);
-        assert_eq!(forbid_images(), before.current);
+        assert_eq!(limit_before(), None);
+        forbid_images();
         assert_eq!(dumpable_behavior(), Ok(DumpableBehavior::NotDumpable));
         assert_eq!(getrlimit(Resource::Core).current, Some(0));
-        allow_images(before.current);
+        allow_images(limit_before().unwrap());
         assert_eq!(getrlimit(Resource::Core), before);
     });
 }

@@ -31,6 +31,8 @@ pub(crate) struct Args {
     pub(crate) debug: u8,
     /// `-q`: log nothing but fatal errors, whatever the configuration says.
     pub(crate) quiet: bool,
+    /// Open to debuggers: `--no-sandbox`; that there is no sandbox is among the overrides.
+    pub(crate) open: bool,
     /// Where the log goes.
     pub(crate) log_to: LogTo,
     /// `-i`: the one connection is on standard input and output.
@@ -241,7 +243,8 @@ pub(crate) fn help() -> String {
         format!("  {option:<20} {}\n", row.help)
     });
     let long = "  --init folder        make keys, a configuration and a first user for a gateway\n  \
-                --hash-password      hash a line of standard input for a UsersFile\n";
+                --hash-password      hash a line of standard input for a UsersFile\n  \
+                --no-sandbox         keep what is not needed, and stay open to debuggers\n";
     format!("{}\n{}{long}", usage(), lines.collect::<String>())
 }
 
@@ -312,6 +315,11 @@ impl Args {
         self.action = match name {
             "help" if value.is_none() => Action::Help,
             "hash-password" if value.is_none() => Action::HashPassword,
+            "no-sandbox" if value.is_none() => {
+                self.open = true;
+                self.say("Sandbox no");
+                return Ok(());
+            }
             "init" => match value.or_else(|| words.next()).filter(|folder| !folder.is_empty()) {
                 Some(folder) => Action::Init(folder.into()),
                 None => return Err(ArgError::with_usage("option requires an argument -- init")),

@@ -26,6 +26,7 @@ mod pidfile;
 mod policy;
 mod records;
 mod rules;
+mod sandbox;
 mod session;
 mod settings;
 mod shared;

@@ -47,6 +47,11 @@ impl Settings {
         Self { config, global, transport, host_keys }
     }
 
+    /// What they were made of.
+    pub(crate) fn config(&self) -> &ServerConfig {
+        &self.config
+    }
+
     /// What is in force for one connection.
     pub(crate) fn options(&self, context: &MatchContext<'_>) -> Arc<ServerOptions> {
         self.config.shared_options(context)

@@ -21,7 +21,7 @@ use crate::pidfile::PidFile;
 use crate::settings::Settings;
 use crate::shared::Shared;
 use crate::worker::Worker;
-use crate::{args, init, rules};
+use crate::{args, init, rules, sandbox};
 use adit_config::Note;
 use adit_config::server::{ServerConfig, ServerOptions};
 use adit_config::types::{LogFormat, LogLevel, Role};
@@ -76,6 +76,10 @@ pub(crate) fn main() -> ExitCode {
 fn run(background: Option<Background>) -> Result<ExitCode, Failed> {
     let args = Args::parse(std::env::args_os().skip(1))
         .map_err(|error| Failed { status: error.status, lines: vec![error.to_string()] })?;
+    if !args.open {
+        // Keys and passwords will be in the memory; whoever looks for a mistake in it takes `--no-sandbox`.
+        adit_sandbox::forbid_images();
+    }
     match &args.action {
         Action::Version => eprintln!("{}, {}", args::version(), adit_crypto::BACK_END),
         Action::Help => print!("{}", args::help()),
@@ -234,6 +238,8 @@ fn serve(args: Args, background: Option<Background>) -> Result<ExitCode, Failed>
     for (level, note) in &args.notes {
         log.say(*level, format_args!("{note}"));
     }
+    // Before any thread is there: each would have to do it for itself.
+    log.debug(format_args!("sandbox: {}", sandbox::confine(settings.config(), &destination)));
     // Before any thread is there: it takes variables out of the environment.
     let handed = activation::listeners()?;
     let inherited = if args.inetd { Some(activation::connection()?) } else { None };

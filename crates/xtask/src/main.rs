@@ -10,9 +10,12 @@ mod cargo;
 mod demo;
 mod fuzz;
 mod layers;
+#[cfg(test)]
+mod limits;
 mod record;
 mod report;
 mod scale;
+mod supply;
 mod test;
 mod tools;
 

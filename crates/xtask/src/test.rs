@@ -9,6 +9,7 @@ use crate::{
     cargo::{cargo, target_folder},
     fuzz, layers,
     report::Report,
+    supply,
     tools::{self, Need},
 };
 use adit_interop_tests::container;
@@ -26,6 +27,7 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     let missing = tools::ensure(&[Need::Interop, Need::Containers, Need::Clients, Need::Python]);
     report.command("format", &mut cargo(&["fmt", "--all", "--check"]));
     report.step("layers", || layers::run(&[]));
+    supply::check(&mut report);
     let clippy = ["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"];
     report.command("clippy", &mut cargo(&clippy));
     let mut doc = cargo(&["doc", "--workspace", "--no-deps"]);

@@ -21,6 +21,8 @@ mod other_servers;
 mod passwords;
 mod rekey;
 mod remote_forward;
+mod sandbox;
+mod secrets;
 mod server;
 mod session;
 mod stdio;

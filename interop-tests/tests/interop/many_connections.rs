@@ -45,7 +45,8 @@ fn all_of_them_stand_and_each_gets_its_own_bytes() {
 fn a_thousand_in_a_row_leave_nothing_behind() {
     let (sshd, echo, port) = (Sshd::start(), Service::echo(), free_port());
     let forward = format!("127.0.0.1:{port}:127.0.0.1:{}", echo.port());
-    let client = Invocation::to(&sshd.endpoint).args(["-L", &forward]).tunnel().listening(port);
+    let client =
+        Invocation::to(&sshd.endpoint).open_to_us().args(["-L", &forward]).tunnel().listening(port);
     let descriptors = || {
         std::fs::read_dir(format!("/proc/{}/fd", client.process.pid())).map_or(0, Iterator::count)
     };

@@ -53,6 +53,18 @@ fn letters_combine_and_arguments_may_be_attached() {
 }
 
 #[test]
+fn the_sandbox_is_there_unless_told_otherwise() {
+    for (words, wanted) in [
+        ("-N h", true),
+        ("--no-sandbox -N h", false),
+        ("-N h --no-sandbox", false),
+        ("-N -- h --no-sandbox", true),
+    ] {
+        assert_eq!(connect(words).0.sandbox, wanted, "{words}");
+    }
+}
+
+#[test]
 fn options_also_stand_after_the_host_and_the_rest_is_the_command() {
     for (line, command, user) in [
         ("h -l ada cvs server", Some("cvs server"), Some("ada")),

@@ -131,6 +131,8 @@ keyword_table! {
         RevokedKeys [] files revoked_keys: Vec<String> = Vec::new();
         /// Whom the server lets in. Ours.
         Role @global [] choice role: Role = Role::Auto;
+        /// A gateway gives up what it does not need. Ours.
+        Sandbox @global [] switch sandbox: bool = true;
         /// Variables of every session.
         SetEnv [] environment set_env: Vec<(String, String)> = Vec::new();
         /// Permission bits a listening unix socket does not get.

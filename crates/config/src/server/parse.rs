@@ -31,6 +31,8 @@ pub(super) struct Parser<'a> {
     pub(super) blocks: Vec<Block>,
     pub(super) notes: Vec<Note>,
     pub(super) errors: Vec<ConfigError>,
+    /// The files that were read.
+    pub(super) read: Vec<PathBuf>,
     files: &'a dyn Files,
     algorithms: &'static Algorithms,
     /// Where relative names are: the folder of the main file.
@@ -52,6 +54,7 @@ impl<'a> Parser<'a> {
         Self {
             global: Stored::default(),
             blocks: Vec::new(),
+            read: Vec::new(),
             notes: Vec::new(),
             errors: Vec::new(),
             files,
@@ -91,7 +94,10 @@ impl<'a> Parser<'a> {
     fn file(&mut self, path: &Path, depth: u32) {
         let name = path.to_string_lossy();
         let text = match self.files.read(path) {
-            Ok(text) => text,
+            Ok(text) => {
+                self.read.push(path.to_owned());
+                text
+            }
             Err(error) => {
                 let text = format!("{name}: {}", adit_forward::os_words(&error));
                 return self.errors.push(ConfigError::Value(text));

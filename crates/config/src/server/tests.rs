@@ -166,6 +166,7 @@ effects! {
     RequiredRSASize: "RequiredRSASize 3072" => required_rsa_size == 3072;
     RevokedKeys: "RevokedKeys /krl ~/krl krl" => revoked_keys == strings(["/krl", "/home/ada/krl", "/etc/ssh/krl"]);
     Role: "Role gateway" => role == Role::Gateway;
+    Sandbox: "Sandbox no" => sandbox == false;
     SetEnv: "SetEnv A=b \"C=d e\" A=x" => set_env == [("A".into(), "b".into()), ("C".into(), "d e".into())];
     StreamLocalBindMask: "StreamLocalBindMask 0117" => stream_local_bind_mask == 0o117;
     StreamLocalBindUnlink: "StreamLocalBindUnlink yes" => stream_local_bind_unlink == true;

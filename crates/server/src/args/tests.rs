@@ -29,6 +29,7 @@ fn letters_become_lines_of_configuration() {
         ("-p 2222", vec!["Port 2222"]),
         ("-p2222 -p 22", vec!["Port 2222", "Port 22"]),
         ("-o MaxSessions=3 -o Banner=none", vec!["MaxSessions=3", "Banner=none"]),
+        ("--no-sandbox", vec!["Sandbox no"]),
         ("-4", vec!["AddressFamily inet"]),
         ("-6", vec!["AddressFamily inet6"]),
         ("-h /etc/key", vec!["HostKey \"/etc/key\""]),

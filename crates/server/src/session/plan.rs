@@ -59,6 +59,8 @@ pub(crate) struct Orders {
     pub(crate) user_rc: bool,
     /// How many files it may have open, unless told so by the system already.
     pub(crate) files: Option<u64>,
+    /// How large an image of its memory may be, unless told so by the system already.
+    pub(crate) images: Option<u64>,
     /// The command; none for a login shell.
     pub(crate) command: Option<OsString>,
 }
@@ -117,6 +119,9 @@ impl Orders {
         if let Some(files) = self.files {
             say("files", files.to_string().as_ref());
         }
+        if let Some(images) = self.images {
+            say("images", images.to_string().as_ref());
+        }
         for (name, flag) in self.flags() {
             if flag {
                 say(name, OsStr::new("yes"));
@@ -167,6 +172,7 @@ impl Orders {
             b"chroot" => self.chroot = Some(value.into()),
             b"user-environment" => self.user_environment.push(value.to_str()?.to_owned()),
             b"files" => self.files = Some(number(value)?),
+            b"images" => self.images = Some(number(value)?),
             b"terminal" => self.terminal = true,
             b"motd" => self.motd = true,
             b"rc" => self.rc = true,
@@ -216,6 +222,7 @@ mod tests {
             rc: true,
             user_rc: true,
             files: Some(1024),
+            images: Some(4096),
             command: Some(OsString::from_vec(b"echo \xff=".to_vec())),
         };
         assert_eq!(Orders::decode(orders.encode().into_iter()).unwrap(), orders);

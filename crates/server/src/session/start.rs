@@ -233,6 +233,7 @@ impl SessionChannel {
             motd: rules.print_motd && terminal.is_some() && task.command.is_none(),
             user_rc: rules.user_rc,
             files,
+            images: adit_sandbox::limit_before(),
             ..Orders::new(system, task, terminal.is_some())
         };
         Ok(Plan {

@@ -236,7 +236,7 @@ fn no_process_is_left_behind_unasked_after() {
 
 #[test]
 fn thirty_commands_in_a_row_leave_no_descriptor_behind() {
-    let server = aditd::start();
+    let server = aditd::open_to_us().start();
     let descriptors =
         || fs::read_dir(format!("/proc/{}/fd", server.process.pid())).map_or(0, Iterator::count);
     says(&server, "true");
