@@ -26,8 +26,10 @@ const ASSUMED_ROUND_TRIP_MS: u32 = 100;
 /// until both loops come round to it: less would split mebibytes into many small system calls, and a queue of this
 /// length nobody feels, as long as nobody else is there.
 const LEAST_ROUND_TRIP_MS: u32 = 8;
-/// The least of this many measurements counts: one taken behind a full queue says nothing of the path.
-const ROUND_TRIPS_KEPT: usize = 8;
+/// So many measurements in a row above the least, and it may be that the path has become longer.
+const DOUBTS: u32 = 48;
+/// How long windows are kept short then, beyond a few round trips: long enough that one is measured.
+const DRAIN_MS: u64 = 300;
 
 /// The memory all channels of a connection share.
 #[derive(Debug)]
@@ -216,48 +218,83 @@ impl Pace {
         self.target.max(start)
     }
 
-    /// `bytes` were delivered. Once a round trip is over: twice what it carried is the target. That
-    /// doubles a window that limits, and holds one that does not. The way down is an eighth at a time,
-    /// so that a pause does not cost what was learnt.
-    pub(crate) fn note(&mut self, bytes: u32, now_ms: u64, round_trip_ms: u32) {
+    /// `bytes` were delivered. Once a round trip is over: twice what it carried is the target, and four times
+    /// if that was about the whole window, which began at `start`. What a larger window carries shows a round trip later, so
+    /// that a window which limits doubles with each, and one that does not is held. The way down is an eighth at a
+    /// time, so that a pause does not cost what was learnt.
+    pub(crate) fn note(&mut self, bytes: u32, now_ms: u64, round_trip_ms: u32, start: u32) {
         self.bytes = self.bytes.saturating_add(bytes);
         let elapsed = (now_ms as u32).wrapping_sub(self.since);
         if elapsed < round_trip_ms.max(LEAST_PERIOD_MS) {
             return;
         }
         let carried = u64::from(self.bytes) * u64::from(round_trip_ms) / u64::from(elapsed);
-        self.target = narrow(2 * carried).max(self.target - self.target / 8);
+        let limited = 4 * carried >= 3 * u64::from(self.target(start));
+        let wanted = if limited { 4 * carried } else { 2 * carried };
+        self.target = narrow(wanted).max(self.target - self.target / 8);
         (self.bytes, self.since) = (0, now_ms as u32);
     }
 }
 
-/// The least round trip of late.
+/// The least round trip there was, looked for anew with a short queue when all are longer for a while.
+///
+/// A window of twice what the path carries has a queue standing before it, and every measurement counts that in. The
+/// least of late alone would therefore grow, and the window with it, and the queue with the window.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RoundTrip {
-    measured: [u32; ROUND_TRIPS_KEPT],
-    next: usize,
+    /// `u32::MAX` until one is measured.
+    least: u32,
+    /// Measurements above it in a row.
+    doubts: u32,
+    drain: Option<Drain>,
+}
+
+/// Windows are short for a while, so that what is measured meanwhile is the path.
+#[derive(Clone, Copy, Debug)]
+struct Drain {
+    until: u64,
+    least: u32,
 }
 
 impl RoundTrip {
     pub(crate) const fn new() -> Self {
-        Self { measured: [u32::MAX; ROUND_TRIPS_KEPT], next: 0 }
+        Self { least: u32::MAX, doubts: 0, drain: None }
     }
 
+    /// A round trip was measured.
     pub(crate) fn note(&mut self, rtt_ms: u32) {
-        self.measured[self.next] = rtt_ms.max(LEAST_ROUND_TRIP_MS);
-        self.next = (self.next + 1) % ROUND_TRIPS_KEPT;
+        let rtt = rtt_ms.max(LEAST_ROUND_TRIP_MS);
+        let longer = 8 * u64::from(rtt) > 9 * u64::from(self.least);
+        self.doubts = if longer { self.doubts + 1 } else { 0 };
+        self.least = self.least.min(rtt);
+        if let Some(drain) = &mut self.drain {
+            drain.least = drain.least.min(rtt);
+        }
+    }
+
+    /// Whether windows are to be short at `now_ms`.
+    pub(crate) fn drains(&mut self, now_ms: u64) -> bool {
+        match self.drain {
+            Some(drain) if now_ms >= drain.until => {
+                self.least = if drain.least == u32::MAX { self.least } else { drain.least };
+                (self.doubts, self.drain) = (0, None);
+            }
+            None if self.doubts >= DOUBTS => {
+                let until = now_ms + DRAIN_MS + 4 * u64::from(self.least_ms());
+                self.drain = Some(Drain { until, least: u32::MAX });
+            }
+            _ => {}
+        }
+        self.drain.is_some()
     }
 
     /// Whether the path is so short that the queue in front of it is most of what a byte waits for.
     pub(crate) fn is_short(&self) -> bool {
-        self.least_ms() <= LEAST_ROUND_TRIP_MS
+        self.least <= LEAST_ROUND_TRIP_MS
     }
 
     pub(crate) fn least_ms(&self) -> u32 {
-        match self.measured.iter().min() {
-            Some(&u32::MAX) | None => ASSUMED_ROUND_TRIP_MS,
-            Some(&least) => least,
-        }
+        if self.least == u32::MAX { ASSUMED_ROUND_TRIP_MS } else { self.least }
     }
 }
 
@@ -392,31 +429,30 @@ mod tests {
     }
 
     #[test]
-    fn a_limiting_window_doubles_each_round_trip_until_the_path_limits() {
-        let (mut pace, rtt, per_round_trip) = (Pace::new(), 200, 25 << 20);
+    fn a_window_that_limits_is_quadrupled_and_one_that_does_not_is_held() {
+        let (mut pace, start, rtt) = (Pace::new(), 256 << 10, 200);
         let mut now = 1_000_000;
-        pace.note(1, now, rtt);
-        let mut rounds = 0;
-        while pace.target(256 << 10) < 2 * per_round_trip {
-            let window = pace.target(256 << 10).min(per_round_trip);
-            now += u64::from(rtt);
-            pace.note(window, now, rtt);
-            rounds += 1;
-        }
-        assert_eq!(rounds, 8);
+        let mut carry = |bytes| {
+            now += 200;
+            pace.note(bytes, now, rtt, start);
+            pace.target(start)
+        };
+        carry(1);
+        assert_eq!(carry(256 << 10), 1 << 20, "all of it was used");
+        assert_eq!(carry(256 << 10), 7 << 17, "what the larger one carries is not to be seen yet");
+        assert_eq!(carry(1 << 20), 4 << 20);
         for _ in 0..100 {
-            now += u64::from(rtt);
-            pace.note(per_round_trip, now, rtt);
+            carry(5 << 20);
         }
-        assert_eq!(pace.target(0), 2 * per_round_trip, "and stays there");
+        assert_eq!(carry(5 << 20), 10 << 20, "twice what the path carries, and it stays there");
     }
 
     #[test]
     fn bytes_of_part_of_a_round_trip_are_added_up() {
         let mut pace = Pace::new();
-        pace.note(0, 1000, 20);
+        pace.note(0, 1000, 20, u32::MAX);
         for now in 1001..=1020 {
-            pace.note(1000, now, 20);
+            pace.note(1000, now, 20, u32::MAX);
         }
         assert_eq!(pace.target(0), 40_000);
     }
@@ -424,20 +460,20 @@ mod tests {
     #[test]
     fn a_burst_within_one_step_of_the_clock_is_not_a_rate() {
         let mut pace = Pace::new();
-        pace.note(0, 1000, 1);
-        pace.note(1 << 20, 1001, 1);
+        pace.note(0, 1000, 1, u32::MAX);
+        pace.note(1 << 20, 1001, 1, u32::MAX);
         assert_eq!(pace.target(0), 0);
-        pace.note(0, 1008, 1);
+        pace.note(0, 1008, 1, u32::MAX);
         assert_eq!(pace.target(0), (1 << 20) / 4);
     }
 
     #[test]
     fn a_pause_costs_an_eighth_not_everything() {
         let mut pace = Pace::new();
-        pace.note(0, 1000, 20);
-        pace.note(80_000, 1020, 20);
+        pace.note(0, 1000, 20, u32::MAX);
+        pace.note(80_000, 1020, 20, u32::MAX);
         assert_eq!(pace.target(0), 160_000);
-        pace.note(1, 60_000, 20);
+        pace.note(1, 60_000, 20, u32::MAX);
         assert_eq!(pace.target(0), 140_000);
     }
 
@@ -445,21 +481,52 @@ mod tests {
     fn a_clock_past_49_days_measures_as_before() {
         let mut pace = Pace::new();
         let wrap = u64::from(u32::MAX);
-        pace.note(0, wrap - 10, 20);
-        pace.note(1000, wrap + 10, 20);
+        pace.note(0, wrap - 10, 20, u32::MAX);
+        pace.note(1000, wrap + 10, 20, u32::MAX);
         assert_eq!(pace.target(0), 2000);
     }
 
+    /// So many measurements of which each says the same.
+    fn measure(round_trip: &mut RoundTrip, rtt_ms: u32, count: u32) {
+        (0..count).for_each(|_| round_trip.note(rtt_ms));
+    }
+
     #[test]
-    fn the_least_recent_round_trip_counts_and_an_old_one_is_forgotten() {
+    fn the_least_round_trip_counts_however_long_a_queue_stands() {
         let mut round_trip = RoundTrip::new();
         assert_eq!(round_trip.least_ms(), ASSUMED_ROUND_TRIP_MS);
         round_trip.note(0);
         assert_eq!(round_trip.least_ms(), LEAST_ROUND_TRIP_MS);
-        for _ in 0..ROUND_TRIPS_KEPT {
-            round_trip.note(150);
-        }
-        round_trip.note(170);
-        assert_eq!(round_trip.least_ms(), 150);
+        assert!(round_trip.is_short());
+        measure(&mut round_trip, 150, DOUBTS - 1);
+        assert!(!round_trip.drains(1000));
+        round_trip.note(9);
+        measure(&mut round_trip, 150, DOUBTS - 1);
+        assert!(!round_trip.drains(2000), "one was as short as ever");
+        assert_eq!(round_trip.least_ms(), LEAST_ROUND_TRIP_MS);
+    }
+
+    #[test]
+    fn a_path_that_has_become_longer_is_found_out_with_short_queues() {
+        let mut round_trip = RoundTrip::new();
+        round_trip.note(50);
+        measure(&mut round_trip, 200, DOUBTS);
+        assert!(round_trip.drains(10_000));
+        measure(&mut round_trip, 130, 1);
+        measure(&mut round_trip, 120, 1);
+        assert!(round_trip.drains(10_499));
+        assert_eq!(round_trip.least_ms(), 50);
+        assert!(!round_trip.drains(10_500));
+        assert_eq!(round_trip.least_ms(), 120);
+    }
+
+    #[test]
+    fn short_queues_without_a_measurement_change_nothing() {
+        let mut round_trip = RoundTrip::new();
+        round_trip.note(50);
+        measure(&mut round_trip, 200, DOUBTS);
+        assert!(round_trip.drains(10_000) && !round_trip.drains(20_000));
+        assert_eq!(round_trip.least_ms(), 50);
+        assert!(!round_trip.drains(20_001));
     }
 }

@@ -100,7 +100,7 @@ impl Connection {
         let before = window.held();
         let delivered = window.deliver(narrow(len));
         self.budget.release(before, window.held());
-        live.pace.note(delivered, now_ms, self.round_trip.least_ms());
+        live.pace.note(delivered, now_ms, self.round_trip.least_ms(), start);
         self.busy.note(&mut live.pace, now_ms);
         if live.send == SendHalf::Closed || live.recv != RecvHalf::Open {
             return;
@@ -109,6 +109,9 @@ impl Connection {
         let target = if busy > 1 && self.round_trip.is_short() {
             // Another channel's byte waits behind all that is under way: no more of that than keeps both ends at work.
             self.budget.start(busy, self.config.initial_window).max(self.config.max_packet)
+        } else if self.round_trip.drains(now_ms) {
+            // The target is twice what the path holds.
+            (live.pace.target(start) / 8 * 3).max(start)
         } else {
             live.pace.target(start)
         };
@@ -300,15 +303,15 @@ mod tests {
         let mut now = 1_000_000;
         script.us.delivered(channel, 0, now);
         let mut window = 256 << 10;
-        for _ in 0..4 {
+        for _ in 0..3 {
             for _ in 0..window / (32 << 10) {
                 script.hear_data(channel, 32 << 10);
             }
             now += 100;
             script.us.delivered(channel, window, now);
             let adjust = ChannelWindowAdjust::decode(&script.said()).unwrap();
-            assert_eq!(adjust.bytes_to_add as usize, 2 * window);
-            window *= 2;
+            assert_eq!(adjust.bytes_to_add as usize, 4 * window);
+            window *= 4;
         }
     }
 

@@ -142,6 +142,32 @@ fn a_long_path_is_filled_within_the_default_budget() {
     }
 }
 
+/// Round trips until a path of 24 MiB is full, as near as makes no difference.
+#[test]
+fn a_window_that_limits_doubles_with_each_round_trip() {
+    let (rtt, rate) = (200, 120 * MIB / 1000);
+    let mut path = Path::new(Config::new(Side::Server));
+    path.receiver.note_rtt(rtt as u32);
+    let full = (1..).find(|_| path.run(rtt, rate, rtt) * 10 >= rtt * rate * 9).unwrap();
+    assert!(full <= 10, "{full}");
+}
+
+/// What is measured while a queue stands counts the queue in, for a minute.
+#[test]
+fn a_standing_queue_does_not_feed_itself() {
+    let (rtt, rate) = (20, 12_500);
+    let mut path = Path::new(Config::new(Side::Server));
+    path.receiver.note_rtt(rtt as u32);
+    let mut carried = 0;
+    for _ in 0..300 {
+        carried += path.run(200, rate, rtt);
+        path.receiver.note_rtt((rtt + path.queued / rate) as u32);
+    }
+    assert!(carried * 100 >= 300 * 200 * rate * 97, "{carried}");
+    let wait = path.longest_queue / rate;
+    assert!(wait <= rtt + 10, "{wait} ms");
+}
+
 #[test]
 fn no_queue_longer_than_a_round_trip_stands_before_a_thin_line() {
     let (rtt, rate) = (20, 12_500);

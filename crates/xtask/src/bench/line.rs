@@ -4,10 +4,11 @@
 //! Errors: a connection's end it alone.   Allocates: what is under way.
 //! Proved by: `tests` below, and the rows of the same run that go through it without SSH.
 
+use socket2::{Domain, SockRef, Socket, Type};
 use std::{
     collections::VecDeque,
     io::{self, Read, Write},
-    net::{Ipv4Addr, Shutdown, TcpListener, TcpStream},
+    net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream},
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
@@ -67,7 +68,7 @@ impl Line {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let port = listener.local_addr()?.port();
         if settings.rate.is_some() {
-            narrow(&listener, settings)?;
+            narrow(SockRef::from(&listener), settings)?;
         }
         let (closing, log) = (Arc::new(AtomicBool::new(false)), Arc::new(Log::default()));
         let line = Self { port, closing: closing.clone(), log: log.clone() };
@@ -106,18 +107,31 @@ impl Drop for Line {
 }
 
 /// A kernel's buffer before the mouth would be a queue of its own.
-fn narrow(socket: &impl std::os::fd::AsFd, settings: Settings) -> io::Result<()> {
-    let size = settings.chunk().max(64 * 1024);
-    Ok(rustix::net::sockopt::set_socket_recv_buffer_size(socket, size)?)
+///
+/// On loopback a segment is as large as that buffer. A sender that has filled it would then be asked for the next
+/// segment by a timer of 200 ms, 400 ms and so on; segments of a usual network's size get in as room comes.
+fn narrow(socket: SockRef<'_>, settings: Settings) -> io::Result<()> {
+    socket.set_tcp_mss(SEGMENT)?;
+    socket.set_recv_buffer_size(settings.chunk().max(64 * 1024))
+}
+
+/// Bytes of a segment where frames are large.
+const SEGMENT: u32 = 8960;
+
+/// Connects to the target; what comes from there is narrow from the first segment on.
+fn connect(target: u16, settings: Settings) -> io::Result<TcpStream> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    if settings.rate.is_some() {
+        narrow(SockRef::from(&socket), settings)?;
+    }
+    socket.connect(&SocketAddr::from((Ipv4Addr::LOCALHOST, target)).into())?;
+    Ok(socket.into())
 }
 
 fn carry(near: TcpStream, target: u16, settings: Settings, log: &Arc<Log>) -> io::Result<()> {
-    let far = TcpStream::connect((Ipv4Addr::LOCALHOST, target))?;
+    let far = connect(target, settings)?;
     near.set_nodelay(true)?;
     far.set_nodelay(true)?;
-    if settings.rate.is_some() {
-        narrow(&far, settings)?;
-    }
     let (back_from, back_to) = (far.try_clone()?, near.try_clone()?);
     Direction::start(1, near, far, settings, log);
     Direction::start(2, back_from, back_to, settings, log);
