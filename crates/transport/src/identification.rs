@@ -2,7 +2,7 @@
 //! Touches: the first lines in `RxBuf`.   Never: packets.
 //! Invariants: the peer's line is kept byte for byte, for the exchange hash; what comes before it is bounded.
 //! Errors: `InvalidMessage`, `Incompatible::ProtocolVersion`.   Allocates: the peer's line.
-//! Proved by: `tests` below, `tests::pair` (any split), fuzz `transport_bytes`.
+//! Proved by: `tests` below, `tests::pair` (any split), fuzz `identification`.
 
 use alloc::string::String;
 use alloc::vec::Vec;

@@ -2,12 +2,18 @@
 //! Touches: `RxBuf` and `TxRing`, algorithms by name, milliseconds it is told.   Never: sockets, clocks, login, channels.
 //! Invariants: every message passes one gate; payload is opened and sealed where it lies; one error ends everything.
 //! Errors: [`Error`].   Allocates: for key exchanges, never per packet of data.
-//! Proved by: `tests` in each module and `tests` (pairs in memory), `tests/*.rs` (OpenSSH, allocations), fuzz `transport_bytes`.
+//! Proved by: `tests` in each module and `tests` (pairs in memory), `tests/*.rs` (OpenSSH, allocations), fuzz `transport_bytes`, `session_bytes`.
 #![no_std]
 #![forbid(unsafe_code)]
 
+#[cfg(all(fuzzing, not(debug_assertions)))]
+compile_error!(
+    "under `fuzzing` nothing is encrypted and no host key is asked for its signature: for fuzzers only"
+);
+
 extern crate alloc;
 
+mod clear;
 mod config;
 mod error;
 mod gate;

@@ -2,7 +2,7 @@
 //! Touches: bytes in `RxBuf` and in reserved room, the current keys.   Never: sockets, clocks, payload beyond its first byte.
 //! Invariants: a sealed packet is complete; `seq` moves once per packet and starts again only under strict key exchange.
 //! Errors: `InvalidMessage` (length, padding), `Decrypt`, `Violation` (a worn-out number or key).   Allocates: never.
-//! Proved by: `tests` below, `tests::pair` (any split, every cipher), fuzz `transport_bytes`.
+//! Proved by: `tests` below, `tests::pair` (any split, every cipher), fuzz `transport_bytes`, `session_bytes`.
 
 use adit_buf::{RxBuf, Span};
 use adit_crypto::{OpeningKey, Random, SealingKey};
