@@ -54,7 +54,7 @@ const VERBS: &[Verb] = &[
     Verb {
         name: "fuzz",
         arguments: fuzz::ARGUMENTS,
-        what: "all fuzz targets, or one",
+        what: "all fuzz targets, or some; figures at the end",
         run: fuzz::run,
     },
     Verb {
