@@ -5,7 +5,7 @@
 //! Proved by: the seeds.
 
 use adit_config::server::{Files, MatchContext, ServerConfig};
-use adit_config::{AlgorithmSet, Algorithms, Partial, Source};
+use adit_config::{AlgorithmSet, Algorithms, Partial, Source, Surroundings, Tokens};
 use adit_forward::{DynamicRequest, ForwardSpec, Step, Target};
 use std::cell::Cell;
 use std::io;
@@ -17,14 +17,37 @@ const NAMES: AlgorithmSet =
 static ALGORITHMS: Algorithms =
     Algorithms { ciphers: NAMES, macs: NAMES, kex: NAMES, signatures: NAMES, ca_signatures: NAMES };
 
-/// Lines of a configuration are taken or refused; what was taken has defaults for the rest.
+/// Lines of a configuration are taken or refused; what was taken has defaults for the rest, and no host or user comes of
+/// it that could be taken for an option or a command.
 pub fn config_line(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let mut options = Partial::new(&ALGORITHMS);
     for line in text.lines() {
         let _ = options.line(line, &Source::CommandLine);
     }
-    let _ = options.with_defaults();
+    let Ok(options) = options.with_defaults() else { return };
+    let tokens = Tokens::of_hostname("pi.example");
+    if let Ok(host) = options.host_to_connect("pi", &Nothing) {
+        assert!(!host.starts_with('-') && !host.contains([' ', ';', '`', '\n']), "{host}");
+    }
+    if let Ok(user) = options.user_to_be("ada", &tokens, &Nothing) {
+        assert!(!user.starts_with('-') && !user.contains([';', '`', '\n']), "{user}");
+    }
+    let _ = (options.agent_socket(&Nothing), options.identity_files_to_try());
+    let _ = options.expand(&tokens, &Nothing);
+}
+
+/// A home, and no variable but one.
+struct Nothing;
+
+impl Surroundings for Nothing {
+    fn variable(&self, name: &str) -> Option<String> {
+        (name == "HOME").then(|| "/home/ada".to_owned())
+    }
+
+    fn home(&self, user: Option<&str>) -> Option<String> {
+        user.is_none().then(|| "/home/ada".to_owned())
+    }
 }
 
 /// A server's configuration is read or refused; what was read is decided for a connection and shown.

@@ -1,17 +1,20 @@
-//! Files and answers about keys: known_hosts, private keys, an agent's replies.
-//! Touches: `adit_keys`.   Never: files, sockets.
+//! Files and answers about keys: known_hosts, private keys, certificates, lists of revoked ones, an agent's replies.
+//! Touches: `adit_keys`, `adit_crypto`'s keys.   Never: files, sockets.
 //! Invariants: stated at each target.
 //! Errors: a panic is a finding.   Allocates: freely.
 //! Proved by: the seeds.
 
-use adit_crypto::{PublicKey, SignatureAlgorithm};
+use adit_crypto::{CertificateKind, PublicKey, SignatureAlgorithm};
 use adit_keys::{
     agent::{Identities, decode_signature, decode_success},
     authorized_keys::{AuthorizedKey, Grants, Login, search, search_principals},
+    certificate::{Holder, check_host_certificate, check_user_certificate},
+    fingerprint::{FingerprintHash, key_bits, randomart},
     host::HostName,
     known_hosts::{KnownHosts, Line},
     private::KeyFile,
     public::PublicKeyLine,
+    revoked::RevokedKeys,
 };
 use std::path::Path;
 
@@ -33,16 +36,20 @@ pub fn known_hosts_line(bytes: &[u8]) {
     }
 }
 
-/// A line of authorized_keys is parsed or refused; a key finds its own line, and merging grants gives nothing away.
-pub fn authorized_keys_line(bytes: &[u8]) {
-    let login = Login {
+fn login() -> Login<'static> {
+    Login {
         user: "ada",
         address: [192, 0, 2, 7].into(),
         host: Some("client.example"),
         now: 1_600_000_000,
         from_local: Some,
         ca_algorithms: SignatureAlgorithm::ALL,
-    };
+    }
+}
+
+/// A line of authorized_keys is parsed or refused; a key finds its own line, and merging grants gives nothing away.
+pub fn authorized_keys_line(bytes: &[u8]) {
+    let login = login();
     let mut merged = Grants::everything("");
     for line in bytes.split(|byte| *byte == b'\n') {
         let Ok(Some(parsed)) = AuthorizedKey::parse(line) else { continue };
@@ -72,6 +79,63 @@ pub fn private_key(bytes: &[u8]) {
     // An encrypted file asks for as many rounds as it likes; that is the user's own file and time.
     if !file.is_encrypted() {
         let _ = file.unlock(b"");
+    }
+}
+
+/// A public key or a certificate is read or refused; what was read says the same again, and signed nothing here.
+///
+/// Two bytes of length, the blob, and a signature.
+pub fn certificate(bytes: &[u8]) {
+    let Some((len, rest)) = bytes.split_first_chunk::<2>() else { return };
+    let (blob, signature) = rest.split_at(usize::from(u16::from_be_bytes(*len)).min(rest.len()));
+    let Ok(key) = PublicKey::decode(blob) else { return };
+    let again = PublicKey::decode(&key.encode()).expect("it was read once");
+    assert_eq!(again, key);
+    let _ = (key.fingerprint(), key_bits(blob), randomart(FingerprintHash::Sha256, blob));
+    for algorithm in key.algorithms() {
+        assert!(key.verify(algorithm, b"never signed", signature).is_err());
+    }
+    let Some(certificate) = key.certificate() else { return };
+    assert!(certificate.key().certificate().is_none(), "no certificates within certificates");
+    let login = login();
+    let for_user = check_user_certificate(certificate, Holder::Named("ada"), &login);
+    let for_host =
+        check_host_certificate(certificate, "host.example", login.now, SignatureAlgorithm::ALL);
+    let is_signed = certificate.verify_ca().is_ok();
+    let in_time = (certificate.valid_after..certificate.valid_before).contains(&login.now)
+        || certificate.valid_before == u64::MAX;
+    for (kind, is_good) in
+        [(CertificateKind::User, for_user.is_ok()), (CertificateKind::Host, for_host.is_ok())]
+    {
+        assert!(!is_good || certificate.kind == kind && is_signed && in_time);
+    }
+}
+
+/// A list of revoked keys is read to its end or refused; what it names is revoked, and so is what that signed.
+///
+/// The first byte says whether the rest begins with a KRL's magic.
+pub fn revoked_keys(bytes: &[u8]) {
+    let Some((magic, rest)) = bytes.split_first() else { return };
+    let magic: &[u8] = if magic & 1 == 0 { b"" } else { b"SSHKRL\n\0" };
+    let list = [magic, rest].concat();
+    let Ok(revoked) = RevokedKeys::parse(&list) else { return };
+    let key = |seed: u8| adit_testkit::keys::key(seed).public_key();
+    let _ = revoked.is_revoked(&key(1));
+    // A certificate that is among the bytes, if there is one.
+    for at in
+        list.windows(4).enumerate().filter_map(|(at, four)| (four == b"\0\0\0\x20").then_some(at))
+    {
+        if let Ok(found) = PublicKey::decode(&list[at..]) {
+            let by_itself = revoked.is_revoked(found.key());
+            assert!(!by_itself || revoked.is_revoked(&found), "its key is revoked, so it is");
+        }
+    }
+    if magic.is_empty() {
+        let lines =
+            list.split(|byte| *byte == b'\n').filter_map(|line| PublicKeyLine::parse(line).ok());
+        for key in lines.filter_map(|line| PublicKey::decode(&line.blob).ok()) {
+            assert!(key.certificate().is_some() || revoked.is_revoked(&key), "a line names it");
+        }
     }
 }
 

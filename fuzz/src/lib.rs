@@ -5,17 +5,27 @@
 //! Proved by: `tests/seeds.rs` on stable, `cargo xtask fuzz` on nightly.
 #![forbid(unsafe_code)]
 
+mod connection;
 mod forwarding;
+mod identification;
+mod key_exchange;
 mod keys;
 mod packet;
+mod patterns;
 mod session;
 mod transport;
 mod wire;
 
+pub use connection::connection_operations;
 pub use forwarding::{config_line, dynamic_request, forward_spec, sshd_config};
-pub use keys::{agent_reply, authorized_keys_line, known_hosts_line, private_key};
+pub use identification::identification;
+pub use key_exchange::key_exchange;
+pub use keys::{
+    agent_reply, authorized_keys_line, certificate, known_hosts_line, private_key, revoked_keys,
+};
 pub use packet::open_packet;
-pub use session::session;
+pub use patterns::patterns;
+pub use session::{react, seen, session, session_bytes, session_operations};
 pub use transport::transport_bytes;
 pub use wire::wire_messages;
 
@@ -26,13 +36,21 @@ pub type Target = (&'static str, fn(&[u8]));
 pub const TARGETS: &[Target] = &[
     ("agent_reply", agent_reply),
     ("authorized_keys_line", authorized_keys_line),
+    ("certificate", certificate),
     ("config_line", config_line),
+    ("connection_operations", connection_operations),
     ("dynamic_request", dynamic_request),
     ("forward_spec", forward_spec),
+    ("identification", identification),
+    ("key_exchange", key_exchange),
     ("known_hosts_line", known_hosts_line),
     ("open_packet", open_packet),
+    ("patterns", patterns),
     ("private_key", private_key),
+    ("revoked_keys", revoked_keys),
     ("session", session),
+    ("session_bytes", session_bytes),
+    ("session_operations", session_operations),
     ("sshd_config", sshd_config),
     ("transport_bytes", transport_bytes),
     ("wire_messages", wire_messages),

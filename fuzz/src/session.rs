@@ -4,6 +4,13 @@
 //! Errors: a panic is a finding.   Allocates: freely.
 //! Proved by: the seeds.
 
+mod bytes;
+mod operations;
+mod peer;
+
+pub use bytes::{react, seen, session_bytes};
+pub use operations::session_operations;
+
 use adit_engine::{Forward, Open};
 use adit_testkit::{End, Hospitality, Script, Seen, script};
 

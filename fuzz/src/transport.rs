@@ -1,24 +1,14 @@
 //! Whatever a server or a client sends instead of SSH, the transport says no and stays standing.
-//! Touches: `adit_transport`, both roles.   Never: keys that were agreed: encryption hides everything behind it.
+//! Touches: `adit_transport`, both roles.   Never: the layers above.
 //! Invariants: an error stays an error; however the bytes are cut, they end the same.
 //! Errors: a panic is a finding.   Allocates: freely.
 //! Proved by: the seeds.
 
 use adit_buf::{RxBuf, TxRing};
-use adit_crypto::{KexAlgorithm, KeyAlgorithm, Random};
-use adit_transport::{Config, HostKeys, Role, SignFailed, Transport};
+use adit_testkit::FixedRng;
+use adit_testkit::keys::{client_transport, server_transport};
+use adit_transport::{Config, Incoming, Role, Transport};
 use std::sync::Arc;
-
-struct Counting(u8);
-
-impl Random for Counting {
-    fn fill(&mut self, out: &mut [u8]) {
-        for byte in out {
-            self.0 = self.0.wrapping_mul(5).wrapping_add(1);
-            *byte = self.0;
-        }
-    }
-}
 
 /// The first byte chooses the role and how the rest is cut.
 pub fn transport_bytes(bytes: &[u8]) {
@@ -30,13 +20,14 @@ pub fn transport_bytes(bytes: &[u8]) {
 
 /// What one side makes of the bytes when they come in pieces: its last words.
 fn ended(role: Role, bytes: &[u8], piece: usize) -> String {
-    let mut transport = Transport::new(Arc::new(config(role)), Box::new(Counting(7)), 0);
+    let mut transport = Transport::new(Arc::new(config(role)), Box::new(FixedRng::new(7)), 0);
     let (mut rx, mut tx) = (RxBuf::new(), TxRing::new());
     transport.start(&mut tx);
     for part in bytes.chunks(piece) {
         rx.extend(part);
         loop {
             match transport.next_packet(&mut rx, &mut tx) {
+                Ok(Some(Incoming::HostKey)) => transport.accept_host_key(&mut tx),
                 Ok(Some(_)) => {}
                 Ok(None) => break,
                 Err(error) => {
@@ -52,25 +43,8 @@ fn ended(role: Role, bytes: &[u8], piece: usize) -> String {
 }
 
 fn config(role: Role) -> Config {
-    let usual = match role {
-        Role::Client => Config::client(),
-        Role::Server => Config::server(Arc::new(NoUse)),
-    };
-    // The quickest one: every run makes a key.
-    Config { kex: vec![KexAlgorithm::Curve25519Sha256], ..usual }
-}
-
-/// Keys that are offered and never sign: agreeing takes more than bytes.
-struct NoUse;
-
-impl HostKeys for NoUse {
-    fn algorithms(&self) -> Vec<KeyAlgorithm> {
-        KeyAlgorithm::DEFAULT_HOST_KEY.to_vec()
-    }
-    fn public_blob(&self, _: KeyAlgorithm) -> Option<Vec<u8>> {
-        Some(Vec::new())
-    }
-    fn sign(&self, _: KeyAlgorithm, _: &[u8]) -> Result<Vec<u8>, SignFailed> {
-        Err(SignFailed)
+    match role {
+        Role::Client => Config { guess_kex: true, ..client_transport() },
+        Role::Server => server_transport(),
     }
 }

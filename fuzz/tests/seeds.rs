@@ -27,6 +27,28 @@ fn every_seed_passes_through_its_target() {
     }
 }
 
+/// What was recorded is read only where nothing is encrypted; `cargo xtask test` sees to that.
+#[cfg(fuzzing)]
+#[test]
+fn recorded_connections_come_as_far_as_channels() {
+    use adit_testkit::Seen;
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus/session_bytes");
+    let mut recorded = 0;
+    for seed in fs::read_dir(folder).expect("there are seeds").flatten() {
+        if !seed.file_name().to_string_lossy().contains("-hears-") {
+            continue;
+        }
+        let seen = adit_fuzz::seen(&fs::read(seed.path()).expect("a listed file"));
+        let is_channel = |seen: &Seen| {
+            matches!(seen, Seen::Open { .. } | Seen::Opened(_) | Seen::OpenFailed { .. })
+        };
+        assert!(seen.contains(&Seen::Established), "{seed:?}: {seen:#?}");
+        assert!(seen.iter().any(is_channel), "{seed:?}: {seen:#?}");
+        recorded += 1;
+    }
+    assert!(recorded >= 10, "{recorded}");
+}
+
 #[test]
 fn every_target_has_its_shell_and_its_seeds() {
     let targets: BTreeSet<String> = TARGETS.iter().map(|(name, _)| (*name).to_owned()).collect();

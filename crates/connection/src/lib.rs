@@ -3,7 +3,8 @@
 //! Invariants: payload is never copied; a window is refilled only by what was delivered; memory has one budget.
 //! Errors: [`Violation`] (the peer's fault, ends the connection), [`Blocked`], [`OpenError`], [`RequestError`].
 //! Allocates: a slot per channel, small boxes for opens and requests; nothing per data message.
-//! Proved by: `tests` in each module, `pair` (two connections under random operations), `path` (windows on simulated paths).
+//! Proved by: `tests` in each module, `pair` (two connections under random operations), `path` (windows on simulated paths),
+//! fuzz `connection_operations`.
 //!
 //! ```
 //! use adit_connection::{Config, Connection, Event, Open, Side};

@@ -2,7 +2,7 @@
 //! Touches: public values as bytes.   Never: messages, host keys, the order of packets.
 //! Invariants: an ephemeral secret is used once (`agree` takes it); a secret that a peer could force is refused.
 //! Errors: `KexError`.   Allocates: public values and secrets.
-//! Proved by: `tests` beside this file, vectors in each method's module.
+//! Proved by: `tests` beside this file, vectors in each method's module, fuzz `key_exchange`.
 
 use alloc::vec::Vec;
 use core::fmt;

@@ -2,7 +2,7 @@
 //! Touches: one blob.   Never: files, trust.
 //! Invariants: a decoded key has an acceptable size and form; `encode` gives back the blob it came from.
 //! Errors: `KeyError`.   Allocates: the key.
-//! Proved by: `tests` below (keys recorded from ssh-keygen).
+//! Proved by: `tests` below (keys recorded from ssh-keygen), fuzz `certificate`.
 
 use alloc::boxed::Box;
 use alloc::string::String;

@@ -2,7 +2,7 @@
 //! Touches: `RxBuf`, `TxRing`, milliseconds and random bytes it is given.   Never: sockets, clocks, files, threads.
 //! Invariants: a message reaches its layer only if the transport's gate let it; one error ends everything.
 //! Errors: [`Error`].   Allocates: for rare events; never per packet of data.
-//! Proved by: `tests/*.rs`: pairs in memory, any split, counted allocations.
+//! Proved by: `tests/*.rs`: pairs in memory, any split, counted allocations; fuzz `session` and its kin.
 //!
 //! The driver's loop:
 //!

@@ -2,7 +2,7 @@
 //! Touches: strings, addresses.   Never: names, look-up.
 //! Invariants: an entry behind a `!` that matches beats all others.
 //! Errors: [`BadList`].   Allocates: the entries.
-//! Proved by: `tests` below.
+//! Proved by: `tests` below, fuzz `patterns`.
 
 use crate::network::{Network, NetworkError};
 use crate::pattern::{Verdict, matches_ignoring_case};

@@ -2,7 +2,7 @@
 //! Touches: strings, addresses.   Never: names, interfaces.
 //! Invariants: the bits that do not count are zero; an IPv4 address written as IPv6 counts as IPv4.
 //! Errors: [`NetworkError`].   Allocates: never.
-//! Proved by: `tests` below.
+//! Proved by: `tests` below, fuzz `patterns`.
 
 use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};

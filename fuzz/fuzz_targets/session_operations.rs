@@ -1,0 +1,4 @@
+//! libFuzzer's way into `adit_fuzz::session_operations`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| adit_fuzz::session_operations(bytes));

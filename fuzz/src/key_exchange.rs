@@ -1,0 +1,49 @@
+//! Public values and signatures of a stranger: a secret comes of them or a refusal.
+//! Touches: `adit_crypto`'s key exchanges.   Never: messages.
+//! Invariants: what the client makes of an honest server's value is what the server has.
+//! Errors: a panic is a finding.   Allocates: the values.
+//! Proved by: the seeds.
+
+use adit_crypto::{DhGroup, Ephemeral, KexAlgorithm, KexShape, respond, respond_in_group};
+use adit_testkit::FixedRng;
+
+/// The first byte chooses the method, the second the value's honest bytes: as many of them are kept. The rest is the
+/// stranger's, or a group: two bytes of length, the prime, the generator.
+pub fn key_exchange(bytes: &[u8]) {
+    let [choice, kept, rest @ ..] = bytes else { return };
+    let algorithm = KexAlgorithm::ALL[usize::from(*choice) % KexAlgorithm::ALL.len()];
+    if algorithm.shape() == KexShape::GroupExchange {
+        return group_exchange(rest);
+    }
+    let client = || Ephemeral::generate(algorithm, &mut FixedRng::new(1)).expect("it has no group");
+    let client_value = client().public().to_vec();
+    let _ = respond(algorithm, &spoilt(&client_value, *kept, rest), &mut FixedRng::new(2));
+    let (server_value, secret) =
+        respond(algorithm, &client_value, &mut FixedRng::new(2)).expect("an honest client");
+    let agreed = client().agree(&server_value).expect("an honest server");
+    assert_eq!(agreed.as_wire(), secret.as_wire());
+    let server_value = spoilt(&server_value, *kept, rest);
+    let _ = client().agree(&server_value);
+}
+
+/// The first `kept` of every 256 bytes are honest.
+fn spoilt(honest: &[u8], kept: u8, by: &[u8]) -> Vec<u8> {
+    let head = honest.len() * usize::from(kept) / 255;
+    [&honest[..head], by].concat()
+}
+
+fn group_exchange(bytes: &[u8]) {
+    let Some((len, rest)) = bytes.split_first_chunk::<2>() else { return };
+    let (prime, generator) = rest.split_at(usize::from(u16::from_be_bytes(*len)).min(rest.len()));
+    // A large group takes its time, which is the same for all.
+    if prime.len() > 512 {
+        return;
+    }
+    if let Ok(group) = DhGroup::new(prime, generator) {
+        assert!(prime.len() >= 2048 / 8, "a group that is too small");
+        let _ = Ephemeral::in_group(group, &mut FixedRng::new(1)).agree(generator);
+    }
+    if let Some(group) = DhGroup::built_in(2048, 2048, 2048) {
+        let _ = respond_in_group(group, rest, &mut FixedRng::new(2));
+    }
+}
