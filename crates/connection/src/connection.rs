@@ -85,6 +85,8 @@ impl Connection {
     /// A connection just authenticated, without channels.
     pub fn new(mut config: Config) -> Self {
         config.max_packet = config.max_packet.max(1);
+        // Grants follow what was delivered: a channel that begins with nothing would stay so.
+        config.initial_window = config.initial_window.max(1);
         let budget = Budget::new(config.memory_budget, config.max_channels, config.max_packet);
         Self {
             config,

@@ -19,7 +19,7 @@ pub mod transcript;
 pub use end::{End, Reaction};
 pub use fixed_rng::FixedRng;
 pub use flow::Flow;
-pub use link::{Habits, Link, Pieces, Read};
+pub use link::{Habits, Link, Pieces, Read, Stalls};
 pub use manners::{Hospitality, Manners};
 pub use pair::Pair;
 pub use script::Script;

@@ -30,6 +30,23 @@ impl Pieces {
     }
 }
 
+/// A link that stands still at times: what is written then arrives later, and all that follows behind it.
+#[derive(Clone, Debug)]
+pub struct Stalls {
+    /// One write in so many is held up.
+    pub one_in: usize,
+    /// By up to so many milliseconds.
+    pub most_ms: usize,
+    /// Which, and for how long.
+    pub random: FixedRng,
+}
+
+impl Stalls {
+    fn next_ms(&mut self) -> u64 {
+        if self.random.one_in(self.one_in) { self.random.below(self.most_ms + 1) as u64 } else { 0 }
+    }
+}
+
 /// What a link does to the bytes it carries.
 #[derive(Clone, Debug)]
 pub struct Habits {
@@ -39,13 +56,15 @@ pub struct Habits {
     pub given: Pieces,
     /// Milliseconds from writer to reader.
     pub delay_ms: u64,
+    /// When it stands still.
+    pub stalls: Option<Stalls>,
     /// Bytes after which the link is gone.
     pub cut_at: Option<u64>,
 }
 
 impl Default for Habits {
     fn default() -> Self {
-        Self { taken: Pieces::Whole, given: Pieces::Whole, delay_ms: 0, cut_at: None }
+        Self { taken: Pieces::Whole, given: Pieces::Whole, delay_ms: 0, stalls: None, cut_at: None }
     }
 }
 
@@ -110,11 +129,19 @@ impl Link {
             kept.extend(&bytes);
         }
         if !bytes.is_empty() {
-            self.on_the_way.push_back((now + self.habits.delay_ms, bytes));
+            let arrival = self.arrival(now);
+            self.on_the_way.push_back((arrival, bytes));
         }
         // Behind a cut a write succeeds for a while: the kernel has the bytes and nobody to give them to.
         tx.written(count);
         count
+    }
+
+    /// When what is written now arrives: never before what was written earlier.
+    fn arrival(&mut self, now: u64) -> u64 {
+        let stalled = self.habits.stalls.as_mut().map_or(0, Stalls::next_ms);
+        let last = self.on_the_way.back().map_or(0, |(at, _)| *at);
+        last.max(now + self.habits.delay_ms + stalled)
     }
 
     /// Gives `rx` what one read brings.
@@ -187,6 +214,22 @@ mod tests {
         assert_eq!(link.next_arrival(), Some(15));
         assert_eq!(link.read(&mut rx, 14), Read::Nothing);
         assert_eq!(link.read(&mut rx, 15), Read::Bytes(1));
+    }
+
+    #[test]
+    fn a_stall_holds_up_what_follows_and_changes_no_order() {
+        let stalls = Stalls { one_in: 2, most_ms: 50, random: FixedRng::new(1) };
+        let habits = Habits { taken: Pieces::Of(2), stalls: Some(stalls), ..Habits::default() };
+        let (mut link, mut tx, mut rx) = (Link::new(habits), TxRing::new(), RxBuf::new());
+        tx.push(b"one two three");
+        while link.write(&mut tx, 7) > 0 {}
+        let mut arrivals = vec![];
+        while let Some(at) = link.next_arrival() {
+            arrivals.push(at);
+            link.read(&mut rx, at);
+        }
+        assert!(arrivals.is_sorted() && arrivals.last() > Some(&7), "{arrivals:?}");
+        assert_eq!(rx.unread(), b"one two three");
     }
 
     #[test]

@@ -15,6 +15,7 @@ mod limits;
 mod record;
 mod report;
 mod scale;
+mod simulate;
 mod supply;
 mod test;
 mod tools;
@@ -68,6 +69,12 @@ const VERBS: &[Verb] = &[
         arguments: scale::ARGUMENTS,
         what: "what idle connections cost a server",
         run: scale::run,
+    },
+    Verb {
+        name: "simulate",
+        arguments: simulate::ARGUMENTS,
+        what: "two engines over a bad link, by seed",
+        run: simulate::run,
     },
 ];
 

@@ -9,7 +9,7 @@ use crate::{
     cargo::{cargo, target_folder},
     fuzz, layers,
     report::Report,
-    supply,
+    simulate, supply,
     tools::{self, Need},
 };
 use adit_interop_tests::container;
@@ -34,6 +34,7 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     report.command("documentation", doc.env("RUSTDOCFLAGS", "--deny warnings"));
     let tests = ["test", "--workspace", "--exclude", "adit-interop-tests"];
     report.command("unit, property and documentation tests", &mut cargo(&tests));
+    report.step("simulation", simulate::smoke);
     let portable =
         ["test", "--package", "adit-crypto", "--no-default-features", "--features", "portable"];
     report.command("cryptography, portable back end", &mut cargo(&portable));
