@@ -34,7 +34,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// How long a client's connection may be on its way, in milliseconds.
-const PATIENCE: Millis = 60_000;
+const PATIENCE: Millis = 30_000;
 
 /// How the server forwards, the same for everybody.
 #[derive(Clone, Debug)]
