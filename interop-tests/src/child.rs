@@ -5,12 +5,13 @@
 //! Proved by: every interop test.
 
 use crate::{deadline::eventually, log::Log};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, prlimit};
 use std::{
     fs,
     io::Write,
     process::{Child, ChildStdin, Command, ExitStatus, Stdio},
     thread,
+    time::Duration,
 };
 
 /// A running program and what it says.
@@ -82,6 +83,39 @@ impl Guarded {
     /// Sends it a signal.
     pub fn signal(&self, signal: Signal) {
         send(self.pid(), signal);
+    }
+
+    /// Processor time of all its threads so far, in seconds; 0 where the system does not count it.
+    pub fn cpu_seconds(&self) -> f64 {
+        let threads = fs::read_dir(format!("/proc/{}/task", self.pid())).into_iter().flatten();
+        let nanoseconds = threads
+            .flatten()
+            .filter_map(|thread| fs::read_to_string(thread.path().join("schedstat")).ok())
+            .filter_map(|text| text.split(' ').next().and_then(|first| first.parse::<u64>().ok()));
+        Duration::from_nanos(nanoseconds.sum()).as_secs_f64()
+    }
+
+    /// How many descriptors it has open.
+    pub fn descriptors(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/fd", self.pid())).into_iter().flatten().count()
+    }
+
+    /// Its memory that is in use, in KiB.
+    pub fn resident_kib(&self) -> usize {
+        let text = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap_or_default();
+        let row = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        row.and_then(|row| row.split_whitespace().next()?.parse().ok()).unwrap_or_default()
+    }
+
+    /// It may have so many descriptors from now on; those it has stay.
+    ///
+    /// # Panics
+    /// When the system does not allow it.
+    pub fn limit_descriptors(&self, most: u64) {
+        let pid = i32::try_from(self.pid()).ok().and_then(Pid::from_raw);
+        let maximum = getrlimit(Resource::Nofile).maximum;
+        let limit = Rlimit { current: Some(most), maximum };
+        prlimit(pid, Resource::Nofile, limit).expect("a limit for a process of ours");
     }
 
     /// Everything that descends from it now, children first.

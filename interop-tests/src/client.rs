@@ -255,14 +255,6 @@ impl Client {
         }
     }
 
-    /// Processor time of its one thread so far, in seconds; 0 where the system does not count it.
-    pub fn cpu_seconds(&self) -> f64 {
-        let path = format!("/proc/{}/schedstat", self.process.pid());
-        let text = std::fs::read_to_string(path).unwrap_or_default();
-        let nanoseconds = text.split(' ').next().and_then(|first| first.parse().ok());
-        std::time::Duration::from_nanos(nanoseconds.unwrap_or_default()).as_secs_f64()
-    }
-
     /// Waits for a line on stderr.
     pub fn says(&self, needle: &str) -> String {
         self.process.stderr.wait_for(needle)

@@ -8,6 +8,7 @@
 
 pub mod aditd;
 pub mod asyncssh;
+pub mod bad_link;
 pub mod carry;
 pub mod child;
 pub mod client;

@@ -198,6 +198,7 @@ impl Handler for Tunnel {
             Some(Event::Timer(NEXT_ATTEMPT)) => self.dial(reactor),
             Some(Event::Timer(HOST_KEYS_OVER)) => self.host_keys_over(),
             Some(Event::Signal(number)) => self.signalled(reactor, number),
+            Some(Event::AcceptFailed { error, .. }) => error!("accept: {}", os_words(&error)),
             _ => {}
         }
         self.tell_notices(reactor);

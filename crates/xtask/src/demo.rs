@@ -104,12 +104,12 @@ struct Cost {
 /// Moves everything through one forward, down and up, and tells.
 fn carry(forward: &Forward, tunnel: &Tunnel) -> Result<[Cost; 2], String> {
     let through = |way: &str, end: usize, transfer: Transfer| {
-        let before = tunnel.client.cpu_seconds();
+        let before = tunnel.client.process.cpu_seconds();
         let took = transfer((forward.connect)(tunnel, end), &Progress::new(forward.name, way))
             .map_err(|error| {
                 format!("{} {way}: {error}\nthe client said:\n{}", forward.name, tunnel.said())
             })?;
-        let cpu = tunnel.client.cpu_seconds() - before;
+        let cpu = tunnel.client.process.cpu_seconds() - before;
         Ok::<_, String>(Cost { seconds: took.as_secs_f64(), cpu })
     };
     let costs = [through("down", SOURCE, receive)?, through("up", SINK, send)?];

@@ -9,6 +9,7 @@ mod background;
 mod big_transfer;
 mod dynamic;
 mod exit_codes;
+mod faults;
 mod half_close;
 mod host_keys;
 mod hostile;
