@@ -51,7 +51,7 @@ fn by_link(server: &Sshd, port: u16) -> Invocation {
     Invocation::to(&server.endpoint)
         .args(["-p", &port])
         .option("NoHostAuthenticationForLocalhost=yes")
-        .option("ConnectTimeout=3")
+        .option("ConnectTimeout=5")
         .option("ServerAliveInterval=1")
         .option("ServerAliveCountMax=2")
 }
