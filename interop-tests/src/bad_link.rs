@@ -123,8 +123,7 @@ impl Course {
 fn pass(side: Side, from: &TcpStream, to: &TcpStream, course: &Mutex<Course>, pieces: usize) {
     let (mut reader, mut writer) = (from, to);
     let mut buffer = vec![0; 64 * 1024];
-    loop {
-        let Ok(count @ 1..) = uninterrupted(|| reader.read(&mut buffer)) else { break };
+    while let Ok(count @ 1..) = uninterrupted(|| reader.read(&mut buffer)) {
         let (through, reset) =
             course.lock().unwrap_or_else(PoisonError::into_inner).advance(side, count);
         let written =
