@@ -320,7 +320,8 @@ impl End {
 
     /// Everything that waits to be written.
     pub fn take_output(&mut self) -> Vec<u8> {
-        let bytes: Vec<u8> = self.tx.pending().flatten().copied().collect();
+        let mut bytes = vec![];
+        self.tx.pending().for_each(|piece| bytes.extend_from_slice(piece));
         self.tx.written(bytes.len());
         bytes
     }

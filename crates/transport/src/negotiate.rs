@@ -49,6 +49,14 @@ pub struct Protection {
     pub mac: Option<MacAlgorithm>,
 }
 
+/// As much of a peer's offer as goes into an error, and so into our DISCONNECT: enough for any honest one.
+const MOST_SHOWN: usize = 1024;
+
+fn shown(offer: &str) -> &str {
+    // A list is ASCII; it is shorter where there is no such place.
+    offer.get(..MOST_SHOWN).unwrap_or(offer)
+}
+
 /// Our KEXINIT payload. Markers stand in the first one only.
 pub(crate) fn kexinit(config: &Config, cookie: [u8; 16], first: bool, guess: bool) -> Vec<u8> {
     let [ext_info, strict] = markers(config.role);
@@ -156,7 +164,7 @@ impl<'a> Offers<'a> {
         let mut common = client.iter().filter(|name| server.contains(name));
         common.find_map(known).ok_or_else(|| {
             let peers = if self.ours == Role::Client { server } else { client };
-            Incompatible::NoMatch { list, offer: peers.as_str().into() }.into()
+            Incompatible::NoMatch { list, offer: shown(peers.as_str()).into() }.into()
         })
     }
 
