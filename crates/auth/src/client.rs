@@ -300,7 +300,7 @@ impl Client {
     }
 
     fn banner(&mut self, message: UserauthBanner<'_>) {
-        let text = &message.message[..message.message.len().min(self.banner_room)];
+        let text = message.message.get(..self.banner_room).unwrap_or(message.message);
         self.banner_room -= text.len();
         if !text.is_empty() {
             self.asks.push_back(Ask::Banner(text.into()));

@@ -31,6 +31,17 @@
 //! ```
 #![no_std]
 #![forbid(unsafe_code)]
+// Nothing that a peer sends may end in a panic.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::unreachable,
+        clippy::unwrap_used
+    )
+)]
 
 extern crate alloc;
 

@@ -164,6 +164,16 @@ mod tests {
         }
     }
 
+    /// RFC 8032 §5.1.6: nothing random goes into it, so nothing about the key can come out through it.
+    #[test]
+    fn ed25519_signs_the_same_message_the_same_way() {
+        let key = SigningKey::ed25519(&[7; 32]);
+        let mut random = crate::SystemRandom::new();
+        let mut sign = |message: &[u8]| key.sign(SignatureAlgorithm::Ed25519, message, &mut random);
+        assert_eq!(sign(b"message"), sign(b"message"));
+        assert_ne!(sign(b"message"), sign(b"massage"));
+    }
+
     #[test]
     fn a_key_signs_under_its_own_algorithms_alone() {
         for (_, key) in recorded() {

@@ -60,13 +60,14 @@ impl ExpectIdentification {
     /// The next whole line, consumed.
     pub(crate) fn next_line(&mut self, rx: &mut RxBuf) -> Result<Option<Line>, Error> {
         let unread = rx.unread();
-        let Some(at) = unread[self.scanned..].iter().position(|byte| *byte == b'\n') else {
+        let fresh = unread.iter().enumerate().skip(self.scanned);
+        let end = fresh.filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at).next();
+        let Some((end, raw)) = end.and_then(|end| Some((end, unread.get(..end)?))) else {
             self.scanned = unread.len();
             return self.check_unfinished(unread).map(|()| None);
         };
-        let end = self.scanned + at;
         self.scanned = 0;
-        let line = self.whole_line(&unread[..end], rx.position());
+        let line = self.whole_line(raw, rx.position());
         rx.consume(end + 1);
         line.map(Some)
     }

@@ -5,6 +5,17 @@
 //! Proved by: `tests` in each module and `tests` (pairs in memory), `tests/*.rs` (OpenSSH, allocations), fuzz `transport_bytes`, `session_bytes`.
 #![no_std]
 #![forbid(unsafe_code)]
+// Nothing that a peer sends may end in a panic.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::unreachable,
+        clippy::unwrap_used
+    )
+)]
 
 #[cfg(all(fuzzing, not(debug_assertions)))]
 compile_error!(

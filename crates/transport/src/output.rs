@@ -28,6 +28,7 @@ impl Output<'_> {
     }
 
     /// Sends one encoded message.
+    #[expect(clippy::indexing_slicing, reason = "the room is as long as we asked for")]
     pub(crate) fn payload(&mut self, payload: &[u8]) {
         let len = self.sending.packet_len(payload.len());
         let packet = self.tx.reserve(len);

@@ -91,6 +91,10 @@ impl Sending {
     /// Completes and seals `packet`, whose payload of `payload` bytes stands behind the head already.
     ///
     /// `packet` is [`packet_len`](Self::packet_len) long.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "the packet is ours, and as long as its payload says"
+    )]
     pub(crate) fn seal(&mut self, packet: &mut [u8], payload: usize, random: &mut dyn Random) {
         let padding = self.padding(payload);
         let end = HEAD + payload + padding;
@@ -158,12 +162,10 @@ impl Receiving {
         let Some(length) = self.packet_length(rx)? else { return Ok(None) };
         let end = 4 + length as usize;
         let whole = end + self.key.tag_len();
-        if rx.len() < whole {
-            return Ok(None);
-        }
-        let packet = &mut rx.unread_mut()[..whole];
+        let Some(packet) = rx.unread_mut().get_mut(..whole) else { return Ok(None) };
         self.key.open(self.seq, packet).map_err(|_| Error::Decrypt)?;
-        let len = payload_len(packet[4], length)?;
+        let padding = packet.get(4).ok_or(InvalidMessage::EmptyPacket)?;
+        let len = payload_len(*padding, length)?;
         let payload = Span { start: rx.position() + HEAD, len };
         rx.consume(whole);
         let seq = self.count(end)?;

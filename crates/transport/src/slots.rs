@@ -31,6 +31,7 @@ pub struct Slots<'a> {
     stride: usize,
 }
 
+#[expect(clippy::indexing_slicing, reason = "the room is as long as we asked for")]
 impl<'a> Slots<'a> {
     /// Room for up to `count` packets, as many as fit without allocating, but at least one.
     pub(crate) fn new(

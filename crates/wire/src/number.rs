@@ -93,7 +93,7 @@ pub const TABLE: &[Row] = {
 
 /// The row of `number`, or none if the message is not known here.
 pub fn lookup(number: u8) -> Option<&'static Row> {
-    TABLE.binary_search_by_key(&number, |row| row.number).ok().map(|at| &TABLE[at])
+    TABLE.binary_search_by_key(&number, |row| row.number).ok().and_then(|at| TABLE.get(at))
 }
 
 /// The name of a message for people: `KEXINIT`, or `message 77`'s number alone.

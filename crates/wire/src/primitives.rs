@@ -100,7 +100,7 @@ impl Field<'_> for u8 {
         out.push(*self);
     }
     fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(reader.take(1)?[0])
+        reader.take(1)?.first().copied().ok_or(DecodeError::Truncated)
     }
 }
 
@@ -179,8 +179,8 @@ pub struct Mpint<'a>(&'a [u8]);
 impl<'a> Mpint<'a> {
     /// Wraps a big-endian magnitude; leading zeros are dropped.
     pub fn new(magnitude: &'a [u8]) -> Self {
-        let zeros = magnitude.iter().take_while(|byte| **byte == 0).count();
-        Self(&magnitude[zeros..])
+        let first = magnitude.iter().position(|byte| *byte != 0);
+        Self(first.and_then(|first| magnitude.get(first..)).unwrap_or_default())
     }
 
     /// The magnitude, big-endian, without leading zeros; zero is empty.

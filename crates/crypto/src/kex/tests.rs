@@ -102,6 +102,40 @@ fn secrets_are_encoded_as_their_method_wants() {
     assert_eq!(out[1..], *k.as_wire());
 }
 
+/// RFC 4251 §5, written down once more: no needless zeros, one where the number would look negative.
+fn reference_mpint(magnitude: &[u8]) -> Vec<u8> {
+    let mut number = magnitude.to_vec();
+    while number.first() == Some(&0) {
+        number.remove(0);
+    }
+    if number.first().is_some_and(|first| first & 0x80 != 0) {
+        number.insert(0, 0);
+    }
+    [&(number.len() as u32).to_be_bytes()[..], &number].concat()
+}
+
+/// One in 256 secrets begins with a zero, one in two with a high bit: where implementations have disagreed.
+#[test]
+fn secrets_that_begin_with_zeros_or_a_high_bit_are_the_numbers_they_are() {
+    let mut random = SystemRandom::new();
+    let first_bytes = (0..=255).map(|first| [first, 0x80]).chain((0..=255).map(|next| [0, next]));
+    for head in first_bytes.cycle().take(20_000) {
+        let mut magnitude = [0; 32];
+        random.fill(&mut magnitude);
+        magnitude[..2].copy_from_slice(&head);
+        let expected = reference_mpint(&magnitude);
+        assert_eq!(SharedSecret::from_number(&magnitude).as_wire(), expected);
+    }
+    for _ in 0..200 {
+        let client = Ephemeral::generate(KexAlgorithm::Curve25519Sha256, &mut random).unwrap();
+        let (reply, theirs) =
+            respond(KexAlgorithm::Curve25519Sha256, client.public(), &mut random).unwrap();
+        let ours = client.agree(&reply).unwrap();
+        assert_eq!(ours.as_wire(), theirs.as_wire());
+        assert_eq!(ours.as_wire(), reference_mpint(&ours.as_wire()[4..]));
+    }
+}
+
 #[test]
 fn every_name_leads_back_and_the_order_is_openssh_s() {
     for algorithm in KexAlgorithm::ALL {

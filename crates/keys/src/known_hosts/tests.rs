@@ -234,6 +234,32 @@ fn a_file_that_breaks_off_knows_nothing() {
     assert_eq!(error.to_string(), "Read from file failed: Input/output error");
 }
 
+/// Gives a byte a time, and fails at the one of this number.
+struct FailingAt<'a>(&'a [u8], usize);
+
+impl io::Read for FailingAt<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.1 = self.1.checked_sub(1).ok_or(io::Error::other("Input/output error"))?;
+        let one = buffer.len().min(1);
+        io::Read::read(&mut self.0, &mut buffer[..one])
+    }
+}
+
+/// An error must never be taken for an answer, whichever read it comes from.
+#[test]
+fn a_reading_that_fails_anywhere_is_no_verdict() {
+    let key = text("private/ed25519");
+    let lines = format!("h {key}\n# a comment\n@revoked h {key}\n");
+    for at in 0..=lines.len() {
+        let mut known = KnownHosts::new(host("h", 22));
+        let mut reader = BufReader::new(FailingAt(lines.as_bytes(), at));
+        assert!(known.read(Path::new("file"), &mut reader).is_err(), "byte {at}");
+    }
+    let mut known = KnownHosts::new(host("h", 22));
+    let mut reader = BufReader::new(FailingAt(lines.as_bytes(), lines.len() + 1));
+    assert!(known.read(Path::new("file"), &mut reader).is_ok());
+}
+
 #[test]
 fn other_names_of_a_key_are_found_hashed_ones_without_name() {
     let scratch = Scratch::new("other-names");

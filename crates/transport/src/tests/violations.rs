@@ -9,7 +9,8 @@ use adit_wire::transport::{
 use adit_wire::{DecodeError, Message};
 
 use super::{Pair, Seen, Side, clear, client, encoded, server};
-use crate::{Config, Error, InvalidMessage, Phase, Violation};
+use crate::gate::{Verdict, allowed};
+use crate::{Config, Error, InvalidMessage, Phase, Role, Violation};
 
 const IGNORE: [u8; 5] = [2, 0, 0, 0, 0];
 
@@ -88,14 +89,16 @@ fn a_packet_before_kexinit_is_refused_once_strict_was_agreed() {
 
 #[test]
 fn a_disconnect_as_first_packet_is_taken_quietly() {
-    let mut server = Side::new(server(), 2);
-    server.take_output();
-    server.receive(b"SSH-2.0-x\r\n");
-    let leaving = Disconnect { reason_code: 11, description: b"no", language_tag: b"" };
-    server.receive(&clear(&encoded(&leaving)));
-    let gone = Error::Disconnected { reason_code: 11 };
-    assert_eq!(server.seen, [Seen::Disconnected(11, b"no".into()), Seen::Failed(gone)]);
-    assert!(server.tx.is_empty());
+    for config in [client(), server()] {
+        let mut us = Side::new(config, 2);
+        us.take_output();
+        us.receive(b"SSH-2.0-x\r\n");
+        let leaving = Disconnect { reason_code: 11, description: b"no", language_tag: b"" };
+        us.receive(&clear(&encoded(&leaving)));
+        let gone = Error::Disconnected { reason_code: 11 };
+        assert_eq!(us.seen, [Seen::Disconnected(11, b"no".into()), Seen::Failed(gone)]);
+        assert!(us.tx.is_empty());
+    }
 }
 
 #[test]
@@ -407,4 +410,51 @@ fn what_is_no_ssh_is_told_so_and_left() {
     server.take_output();
     server.receive(b"GET / HTTP/1.1\r\n\r\n");
     assert_eq!(server.error(), Some(InvalidMessage::NotSsh.into()));
+}
+
+/// A side of this role whose peer is in this phase, and that peer.
+fn in_phase(role: Role, phase: Phase) -> (Side, Side) {
+    let [client, server] = strict(phase == Phase::StrictKex);
+    let pair = match phase {
+        Phase::Start | Phase::FirstKex | Phase::StrictKex => Pair::new(client, server),
+        Phase::FirstPacket | Phase::Login => Pair::connected(client, server),
+        Phase::Established | Phase::Rekey => Pair::established(client, server),
+    };
+    let (mut us, mut peer) = match role {
+        Role::Client => (pair.client, pair.server),
+        Role::Server => (pair.server, pair.client),
+    };
+    match phase {
+        Phase::Login => peer.force(&IGNORE),
+        Phase::Rekey => peer.transport.rekey(&mut peer.tx),
+        _ => {}
+    }
+    let mut said = peer.take_output();
+    if phase == Phase::Start {
+        let line = said.iter().position(|byte| *byte == b'\n').unwrap() + 1;
+        said.truncate(line);
+    }
+    us.receive(&said);
+    assert_eq!(us.error(), None);
+    (us, peer)
+}
+
+#[test]
+fn both_roles_do_in_every_phase_what_the_gate_says_of_every_number() {
+    for role in [Role::Client, Role::Server] {
+        // The packet behind the first keys is EXT_INFO here, and the phase over: the table alone tells it from `Login`.
+        for phase in Phase::ALL.into_iter().filter(|phase| *phase != Phase::FirstPacket) {
+            for number in 0..=255 {
+                let expected = match allowed(role, phase, number) {
+                    Verdict::Refuse => Some(not_allowed(number, phase)),
+                    Verdict::Unimplemented => None,
+                    _ => continue,
+                };
+                let (mut us, mut peer) = in_phase(role, phase);
+                peer.force(&[number, 0, 0, 0, 0]);
+                us.receive(&peer.take_output());
+                assert_eq!(us.error(), expected, "{role:?} {phase:?} {number}");
+            }
+        }
+    }
 }
