@@ -38,8 +38,8 @@ impl Metered {
     }
 
     fn counted<T>(&mut self, act: impl FnOnce(&mut End) -> T) -> T {
-        let (mut result, mut end) = (None, &mut self.end);
-        let used = allocation_counter::measure(|| result = Some(act(&mut end)));
+        let (mut result, end) = (None, &mut self.end);
+        let used = allocation_counter::measure(|| result = Some(act(end)));
         let most = i64::try_from(used.bytes_max).expect("no such memory");
         self.peak = self.peak.max(self.grown + most);
         self.grown += used.bytes_current;
