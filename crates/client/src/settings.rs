@@ -91,9 +91,6 @@ pub(crate) fn transport(options: &Options, known: Option<&KnownHosts>) -> adit_t
 
 /// What the user says; else the default with those in front that known_hosts has keys for, so that a server with
 /// several keys shows the known one.
-///
-/// Where the kind we like best is known, the default stays as it is, as with ssh: then who listens cannot tell a known
-/// host from a new one by what we ask for.
 fn host_key_algorithms(options: &Options, known: Option<&KnownHosts>) -> Vec<KeyAlgorithm> {
     if let Some(names) = &options.host_key_algorithms {
         return by_name(names, KeyAlgorithm::from_name);
@@ -102,9 +99,6 @@ fn host_key_algorithms(options: &Options, known: Option<&KnownHosts>) -> Vec<Key
     if let Some(known) = known {
         let types = known.key_types();
         let certified = known.has_authority();
-        if types.contains(&"ssh-ed25519") && !certified {
-            return algorithms;
-        }
         algorithms.sort_by_key(|algorithm| {
             let wanted =
                 if algorithm.certified { certified } else { types.contains(&key_type(*algorithm)) };
@@ -212,22 +206,6 @@ mod tests {
         assert!(first(&[], certified).contains("-cert-"));
         let unknown = folder.write("none", "");
         assert_eq!(first(&[], unknown), KeyAlgorithm::DEFAULT_HOST_KEY[0].name());
-    }
-
-    #[test]
-    fn a_host_known_by_the_kind_we_like_best_is_asked_as_a_new_one_is() {
-        let folder = Folder::new();
-        let offered = |file| {
-            let known = KnownHosts::load(HostName::new("alma", 22).unwrap(), [file]).unwrap();
-            transport(&options(&[]), Some(&known)).host_key
-        };
-        let key = encode(&key(1).public_blob());
-        let rsa = include_str!("../../keys/testdata/private/rsa.pub");
-        let unknown = offered(folder.write("none", ""));
-        assert_eq!(offered(folder.write("known", format!("alma {key}\n"))), unknown);
-        let both = folder.write("both", format!("alma {rsa}\nalma {key}\n"));
-        assert_eq!(offered(both), unknown);
-        assert_ne!(offered(folder.write("rsa", format!("alma {rsa}"))), unknown);
     }
 
     #[test]
