@@ -1,3 +1,5 @@
+//! Command lines of `aditd` held against what they mean; errors name the option.
+
 use super::*;
 
 fn parse(line: &str) -> Result<Args, ArgError> {

@@ -1,3 +1,5 @@
+//! `aditd --init` in folders of the test's own: what it leaves there, and what it refuses.
+
 use super::*;
 use adit_config::server::{MatchContext, ServerConfig};
 use adit_config::types::Role;
