@@ -24,6 +24,8 @@ pub(crate) enum Ask {
     Echo,
     /// Bytes for so many milliseconds, then the end.
     Source { millis: u64 },
+    /// The same as one of a thousand: it keeps little in the kernel, whose memory for sockets they share.
+    SmallSource { millis: u64 },
     /// Takes all until the end, then tells count and nanoseconds.
     Sink,
     /// So many bytes of the pattern, then the end.
@@ -42,6 +44,9 @@ pub(crate) const BUFFER: usize = 1 << 20;
 pub(crate) const SEED: u64 = 4;
 /// Thousands of these stand at a time.
 pub(crate) const STACK: usize = 128 * 1024;
+/// What a small source keeps in the kernel. A thousand that keep megabytes come to the kernel's limit for all sockets,
+/// and there it drops packets, on loopback too.
+const SMALL: usize = 64 * 1024;
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 4096;
 /// Longer than any stream here stands still.
@@ -52,6 +57,7 @@ impl Ask {
         let (kind, value) = match self {
             Self::Echo => (b'e', 0),
             Self::Source { millis } => (b's', millis),
+            Self::SmallSource { millis } => (b'm', millis),
             Self::Sink => (b'k', 0),
             Self::CheckedSource { length } => (b'S', length),
             Self::CheckedSink => (b'K', 0),
@@ -67,6 +73,7 @@ impl Ask {
         match kind {
             b'e' => Some(Self::Echo),
             b's' => Some(Self::Source { millis: value }),
+            b'm' => Some(Self::SmallSource { millis: value }),
             b'k' => Some(Self::Sink),
             b'S' => Some(Self::CheckedSource { length: value }),
             b'K' => Some(Self::CheckedSink),
@@ -132,6 +139,10 @@ fn serve(mut stream: TcpStream, held: &Held) -> io::Result<()> {
     match Ask::decode(ask).ok_or(ErrorKind::InvalidData)? {
         Ask::Echo => echo(stream),
         Ask::Source { millis } => source(stream, Duration::from_millis(millis)),
+        Ask::SmallSource { millis } => {
+            rustix::net::sockopt::set_socket_send_buffer_size(&stream, SMALL)?;
+            source(stream, Duration::from_millis(millis))
+        }
         Ask::Sink => {
             let start = Instant::now();
             let count = discard(&stream)?;
@@ -200,6 +211,7 @@ mod tests {
         let asks = [
             Ask::Echo,
             Ask::Source { millis: 1500 },
+            Ask::SmallSource { millis: 1500 },
             Ask::Sink,
             Ask::CheckedSource { length: 1 << 40 },
             Ask::CheckedSink,

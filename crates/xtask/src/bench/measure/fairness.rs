@@ -73,7 +73,7 @@ fn shares(port: u16, count: usize, time: Duration) -> io::Result<Vec<f64>> {
         let ready = ready.clone();
         let take = move || {
             // Longer than it is looked at, so that none ends before.
-            let stream = connect(port, Ask::Source { millis: 10 * time.as_millis() as u64 });
+            let stream = connect(port, Ask::SmallSource { millis: 10 * time.as_millis() as u64 });
             ready.wait();
             let (stream, deadline) = (stream?, Instant::now() + time);
             stream.set_read_timeout(Some(time))?;
