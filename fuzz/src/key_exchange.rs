@@ -33,6 +33,7 @@ fn spoilt(honest: &[u8], kept: u8, by: &[u8]) -> Vec<u8> {
 }
 
 fn group_exchange(bytes: &[u8]) {
+    const ALGORITHM: KexAlgorithm = KexAlgorithm::DhGroupExchangeSha256;
     let Some((len, rest)) = bytes.split_first_chunk::<2>() else { return };
     let (prime, generator) = rest.split_at(usize::from(u16::from_be_bytes(*len)).min(rest.len()));
     // A large group takes its time, which is the same for all.
@@ -41,9 +42,10 @@ fn group_exchange(bytes: &[u8]) {
     }
     if let Ok(group) = DhGroup::new(prime, generator) {
         assert!(prime.len() >= 2048 / 8, "a group that is too small");
-        let _ = Ephemeral::in_group(group, &mut FixedRng::new(1)).agree(generator);
+        let client = Ephemeral::in_group(ALGORITHM, group, &mut FixedRng::new(1));
+        let _ = client.agree(generator);
     }
     if let Some(group) = DhGroup::built_in(2048, 2048, 2048) {
-        let _ = respond_in_group(group, rest, &mut FixedRng::new(2));
+        let _ = respond_in_group(ALGORITHM, group, rest, &mut FixedRng::new(2));
     }
 }

@@ -134,6 +134,16 @@ pub(crate) fn login(options: &Options, user: &str) -> adit_auth::client::Config 
     }
 }
 
+/// What MemoryLimit is for a build for small devices when it is not set.
+const CONSTRAINED_MEMORY: Option<u64> =
+    if cfg!(feature = "constrained") { Some(4 << 20) } else { None };
+
+pub(crate) fn connection(options: &Options) -> adit_connection::Config {
+    let usual = adit_connection::Config::new(adit_connection::Side::Client);
+    let memory_budget = options.memory_limit.or(CONSTRAINED_MEMORY).unwrap_or(usual.memory_budget);
+    adit_connection::Config { memory_budget, ..usual }
+}
+
 pub(crate) fn keepalive(options: &Options) -> Option<Keepalive> {
     (options.server_alive_interval > 0).then(|| Keepalive {
         interval_ms: u64::from(options.server_alive_interval) * 1000,
@@ -188,6 +198,13 @@ mod tests {
         assert_eq!(preferred(&["PasswordAuthentication=no"]), "publickey,keyboard-interactive");
         assert_eq!(preferred(&["KbdInteractiveAuthentication=no"]), "publickey,password");
         assert_eq!(preferred(&["BatchMode=yes"]), "publickey");
+    }
+
+    #[test]
+    fn payload_may_take_what_the_build_is_for_unless_the_user_says_otherwise() {
+        let budget = |lines: &[&str]| connection(&options(lines)).memory_budget;
+        assert_eq!(budget(&[]), if cfg!(feature = "constrained") { 4 << 20 } else { 64 << 20 });
+        assert_eq!(budget(&["MemoryLimit=8M"]), 8 << 20);
     }
 
     #[test]

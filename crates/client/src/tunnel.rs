@@ -290,7 +290,7 @@ impl Tunnel {
         let config = ClientConfig {
             transport: Arc::new(transport),
             login,
-            connection: adit_connection::Config::new(adit_connection::Side::Client),
+            connection: settings::connection(&self.plan.options),
             keepalive: settings::keepalive(&self.plan.options),
         };
         let engine = Engine::client(config, Box::new(SystemRandom::new()), reactor.now());

@@ -308,6 +308,7 @@ mod tests {
         assert_eq!(options.update_host_keys, UpdateHostKeys::Yes);
         assert_eq!((options.connect_timeout, options.rekey_limit), (0, RekeyLimit::default()));
         assert_eq!(options.user_known_hosts_files, ["~/.ssh/known_hosts", "~/.ssh/known_hosts2"]);
+        assert_eq!(options.memory_limit, None);
         assert_eq!(options.ciphers, SET.default);
         assert_eq!(options.stream_local_bind_mask, 0o177);
         assert_eq!(options.identity_files_to_try(), (DEFAULT_IDENTITY_FILES.to_vec(), false));
@@ -343,6 +344,8 @@ mod tests {
             "RekeyLimit 1G 1h" => rekey_limit == RekeyLimit { bytes: Some(1 << 30), seconds: Some(3600) };
             "RekeyLimit default none" => rekey_limit == RekeyLimit { bytes: None, seconds: None };
             "RekeyLimit 16k" => rekey_limit == RekeyLimit { bytes: Some(16384), seconds: None };
+            "MemoryLimit 4M" => memory_limit == Some(4 << 20);
+            "MemoryLimit 1m" => memory_limit == Some(1 << 20);
             "StreamLocalBindMask 0117" => stream_local_bind_mask == 0o117;
             "IPQoS af21 none" => ip_qos == IpQos { interactive: Some(0x48), bulk: None };
             "IPQoS 0x10" => ip_qos == IpQos { interactive: Some(0x10), bulk: Some(0x10) };
@@ -408,6 +411,8 @@ mod tests {
                 "RekeyLimit 1G 1h 1",
                 "command-line line 0: keyword rekeylimit extra arguments at end of line",
             ),
+            ("MemoryLimit 1023K", "command-line line 0: memorylimit too small"),
+            ("MemoryLimit x", "command-line line 0: Bad memorylimit number 'x': Invalid argument"),
             ("IPQoS x", "command-line line 0: Bad IPQoS value: x"),
             ("IPQoS ef 256", "command-line line 0: Bad IPQoS value: 256"),
             ("StreamLocalBindMask 9", "command-line line 0: Bad mask."),

@@ -123,6 +123,8 @@ keyword_table! {
         IdentityAgent [] text identity_agent: String;
         /// Patterns of keywords that may be unknown.
         IgnoreUnknown [] text ignore_unknown: String;
+        /// Bytes of payload that may wait in the process; aditd's keyword, not one of ssh's.
+        MemoryLimit [] size memory_limit: u64;
         /// Refuse to connect, and say this.
         RefuseConnection [] text refuse_connection: String;
         /// Keys that are never accepted for a host; `none` or a file.

@@ -15,6 +15,9 @@ use adit_forward::{ForwardSpec, PermitRemoteOpen, SpecError, Target};
 /// Smallest number of bytes RekeyLimit takes.
 const SMALLEST_REKEY_LIMIT: u64 = 16;
 
+/// Smallest MemoryLimit: a few windows.
+const SMALLEST_MEMORY: u64 = 1 << 20;
+
 /// What is wrong with a value, in ssh's words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ValueError(pub(crate) String);
@@ -275,6 +278,15 @@ pub(crate) fn rekey_limit(input: &mut Input<'_>) -> Read<RekeyLimit> {
         [_, ..] => Some(time(input)?).filter(|&seconds| seconds != 0),
     };
     Ok(RekeyLimit { bytes, seconds })
+}
+
+/// Bytes of memory, with K, M, G and so on.
+pub(crate) fn size(input: &mut Input<'_>) -> Read<u64> {
+    let word = input.word()?;
+    match scaled(&word, &format!("{} number", input.keyword))? {
+        bytes if bytes < SMALLEST_MEMORY => Err(ValueError(format!("{} too small", input.keyword))),
+        bytes => Ok(bytes),
+    }
 }
 
 /// A number with K, M, G, T, P or E for powers of 1024; messages call it `what`.

@@ -10,9 +10,12 @@ use core::fmt;
 use adit_wire::{Field, Mpint};
 use zeroize::Zeroizing;
 
-use crate::{Curve, HashAlgorithm, Random};
+#[cfg(feature = "nist")]
+use crate::Curve;
+use crate::{HashAlgorithm, Random};
 
 mod dh_group;
+#[cfg(feature = "nist")]
 mod ecdh;
 mod mlkem;
 #[cfg(feature = "sntrup")]
@@ -39,10 +42,13 @@ pub enum KexAlgorithm {
     /// `curve25519-sha256@libssh.org`, the same under its first name
     Curve25519Sha256Libssh,
     /// `ecdh-sha2-nistp256`, RFC 5656
+    #[cfg(feature = "nist")]
     EcdhSha2Nistp256,
     /// `ecdh-sha2-nistp384`, RFC 5656
+    #[cfg(feature = "nist")]
     EcdhSha2Nistp384,
     /// `ecdh-sha2-nistp521`, RFC 5656
+    #[cfg(feature = "nist")]
     EcdhSha2Nistp521,
     /// `diffie-hellman-group-exchange-sha256`, RFC 4419
     #[cfg(feature = "group-exchange")]
@@ -73,6 +79,7 @@ enum Method {
     #[cfg(feature = "sntrup")]
     Sntrup761X25519,
     X25519,
+    #[cfg(feature = "nist")]
     Ecdh(Curve),
     Dh(&'static [u8]),
     #[cfg(feature = "group-exchange")]
@@ -89,8 +96,11 @@ impl KexAlgorithm {
         Self::Sntrup761X25519Sha512Openssh,
         Self::Curve25519Sha256,
         Self::Curve25519Sha256Libssh,
+        #[cfg(feature = "nist")]
         Self::EcdhSha2Nistp256,
+        #[cfg(feature = "nist")]
         Self::EcdhSha2Nistp384,
+        #[cfg(feature = "nist")]
         Self::EcdhSha2Nistp521,
         #[cfg(feature = "group-exchange")]
         Self::DhGroupExchangeSha256,
@@ -119,10 +129,13 @@ impl KexAlgorithm {
             Self::Curve25519Sha256Libssh => {
                 ("curve25519-sha256@libssh.org", Sha256, Method::X25519)
             }
+            #[cfg(feature = "nist")]
             Self::EcdhSha2Nistp256 => ("ecdh-sha2-nistp256", Sha256, Method::Ecdh(Curve::Nistp256)),
+            #[cfg(feature = "nist")]
             Self::EcdhSha2Nistp384 => {
                 ("ecdh-sha2-nistp384", HashAlgorithm::Sha384, Method::Ecdh(Curve::Nistp384))
             }
+            #[cfg(feature = "nist")]
             Self::EcdhSha2Nistp521 => ("ecdh-sha2-nistp521", Sha512, Method::Ecdh(Curve::Nistp521)),
             #[cfg(feature = "group-exchange")]
             Self::DhGroupExchangeSha256 => {
@@ -259,6 +272,7 @@ enum Secret {
     Mlkem768X25519(mlkem::Secret),
     #[cfg(feature = "sntrup")]
     Sntrup761X25519(sntrup::Secret),
+    #[cfg(feature = "nist")]
     Ecdh(ecdh::Secret),
     Dh(dh_group::Exponent),
 }
@@ -283,12 +297,13 @@ impl Ephemeral {
                 let (secret, public) = sntrup::generate(random);
                 (Secret::Sntrup761X25519(secret), public)
             }
+            #[cfg(feature = "nist")]
             Method::Ecdh(curve) => {
                 let (secret, public) = ecdh::generate(curve, random);
                 (Secret::Ecdh(secret), public)
             }
             Method::Dh(prime) => {
-                return Ok(Self::in_built_in(algorithm, DhGroup::fixed(prime), random));
+                return Ok(Self::in_group(algorithm, DhGroup::fixed(prime), random));
             }
             #[cfg(feature = "group-exchange")]
             Method::GroupExchange => return Err(KexError::GroupMissing),
@@ -296,13 +311,8 @@ impl Ephemeral {
         Ok(Self { algorithm, public, secret })
     }
 
-    /// A new secret in the group the server chose.
-    #[cfg(feature = "group-exchange")]
-    pub fn in_group(group: DhGroup, random: &mut dyn Random) -> Self {
-        Self::in_built_in(KexAlgorithm::DhGroupExchangeSha256, group, random)
-    }
-
-    fn in_built_in(algorithm: KexAlgorithm, group: DhGroup, random: &mut dyn Random) -> Self {
+    /// A new secret in a group: with group exchange, the one the server chose.
+    pub fn in_group(algorithm: KexAlgorithm, group: DhGroup, random: &mut dyn Random) -> Self {
         let (exponent, public) = dh_group::generate(group, random);
         Self { algorithm, public, secret: Secret::Dh(exponent) }
     }
@@ -330,6 +340,7 @@ impl Ephemeral {
             Secret::Mlkem768X25519(secret) => secret.agree(self.algorithm.hash(), peer),
             #[cfg(feature = "sntrup")]
             Secret::Sntrup761X25519(secret) => secret.agree(self.algorithm.hash(), peer),
+            #[cfg(feature = "nist")]
             Secret::Ecdh(secret) => Ok(SharedSecret::from_number(&secret.agree(peer)?)),
             Secret::Dh(exponent) => Ok(SharedSecret::from_number(&exponent.agree(peer)?)),
         }
@@ -365,13 +376,13 @@ pub fn respond(
 ///
 /// # Errors
 /// [`KexError`] when `client_public` is not a value an honest client sends.
-#[cfg(feature = "group-exchange")]
 pub fn respond_in_group(
+    algorithm: KexAlgorithm,
     group: DhGroup,
     client_public: &[u8],
     random: &mut dyn Random,
 ) -> Result<(Vec<u8>, SharedSecret), KexError> {
-    answer(Ephemeral::in_group(group, random), client_public)
+    answer(Ephemeral::in_group(algorithm, group, random), client_public)
 }
 
 fn answer(

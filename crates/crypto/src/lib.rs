@@ -33,6 +33,7 @@ mod kdf;
 mod kex;
 mod key_algorithm;
 mod mac;
+#[cfg(feature = "nist")]
 mod nist;
 mod public_key;
 mod random;
@@ -49,9 +50,9 @@ pub use exchange_hash::{Exchange, GroupRequest};
 pub use fingerprint::fingerprint;
 pub use hash::{Digest, HashAlgorithm};
 pub use kdf::derive;
-#[cfg(feature = "group-exchange")]
-pub use kex::respond_in_group;
-pub use kex::{DhGroup, Ephemeral, KexAlgorithm, KexError, KexShape, SharedSecret, respond};
+pub use kex::{
+    DhGroup, Ephemeral, KexAlgorithm, KexError, KexShape, SharedSecret, respond, respond_in_group,
+};
 pub use key_algorithm::{KeyAlgorithm, SignatureAlgorithm};
 pub use mac::MacAlgorithm;
 pub use public_key::{EcdsaKey, KeyError, PublicKey, SecurityKeyUse};

@@ -4,13 +4,15 @@
 //! Errors: `SignatureError`.   Allocates: a copy of fixed size.
 //! Proved by: `tests` beside this file (signatures recorded from ssh-keygen, RFC 8032, RFC 6979).
 
-use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
 
-use adit_wire::{DecodeError, Field, Mpint, Reader};
+use adit_wire::{DecodeError, Reader};
 
-use crate::{Curve, EcdsaKey, HashAlgorithm, PublicKey, SecurityKeyUse, SignatureAlgorithm, nist};
+use crate::{HashAlgorithm, PublicKey, SecurityKeyUse, SignatureAlgorithm};
+
+#[cfg(feature = "nist")]
+pub(crate) mod ecdsa;
 
 /// A signature that does not hold, or cannot be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,13 +78,15 @@ pub(crate) fn verify(
 
     let valid = match (key, seen) {
         (PublicKey::Ed25519(key), _) => verify_ed25519(key, message, signature)?,
-        (PublicKey::Ecdsa(key), _) => verify_ecdsa(key, message, signature)?,
+        #[cfg(feature = "nist")]
+        (PublicKey::Ecdsa(key), _) => ecdsa::verify(key, message, signature)?,
         (PublicKey::Rsa(key), _) => key.verify(algorithm, message, signature),
         (PublicKey::SkEd25519 { key, application }, Some(seen)) => {
             verify_ed25519(key, &seen.signed(application, message), signature)?
         }
+        #[cfg(feature = "nist")]
         (PublicKey::SkEcdsa { key, application }, Some(seen)) => {
-            verify_ecdsa(key, &seen.signed(application, message), signature)?
+            ecdsa::verify(key, &seen.signed(application, message), signature)?
         }
         _ => false,
     };
@@ -113,35 +117,6 @@ fn verify_ed25519(
     // Strict: keys and nonces of small order are refused, which plain verification lets pass.
     let key = ed25519_dalek::VerifyingKey::from_bytes(key);
     Ok(key.is_ok_and(|key| key.verify_strict(message, &signature).is_ok()))
-}
-
-fn verify_ecdsa(key: &EcdsaKey, message: &[u8], signature: &[u8]) -> Result<bool, SignatureError> {
-    let r_s = fixed_from_mpints(key.curve(), signature)?;
-    Ok(nist::verify(key.curve(), key.point(), message, &r_s))
-}
-
-/// `mpint r · mpint s` as `r ‖ s`, each as long as the curve's order.
-fn fixed_from_mpints(curve: Curve, signature: &[u8]) -> Result<Vec<u8>, SignatureError> {
-    let mut reader = Reader::new(signature);
-    let (r, s): (Mpint, Mpint) = (reader.field()?, reader.field()?);
-    reader.finish()?;
-    let len = curve.scalar_len();
-    let mut fixed = vec![0; 2 * len];
-    for (number, place) in [r, s].into_iter().zip(fixed.chunks_exact_mut(len)) {
-        let number = number.magnitude();
-        let start = len.checked_sub(number.len()).ok_or(SignatureError::Malformed)?;
-        place[start..].copy_from_slice(number);
-    }
-    Ok(fixed)
-}
-
-/// `r ‖ s` as `mpint r · mpint s`.
-pub(crate) fn mpints_from_fixed(r_s: &[u8]) -> Vec<u8> {
-    let (r, s) = r_s.split_at(r_s.len() / 2);
-    let mut signature = Vec::new();
-    Mpint::new(r).encode(&mut signature);
-    Mpint::new(s).encode(&mut signature);
-    signature
 }
 
 #[cfg(test)]

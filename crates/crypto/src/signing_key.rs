@@ -11,11 +11,14 @@ use core::fmt;
 use adit_wire::Field;
 use zeroize::Zeroizing;
 
+#[cfg(feature = "nist")]
 use crate::nist::Scalar;
 use crate::rsa::RsaPrivate;
+#[cfg(feature = "nist")]
+use crate::signature::ecdsa::mpints_from_fixed;
 use crate::{
     Curve, EcdsaKey, KeyError, PublicKey, Random, RsaPrivateParts, SignatureAlgorithm,
-    SignatureError, signature,
+    SignatureError,
 };
 
 /// A private key. Zeroized when dropped.
@@ -23,8 +26,27 @@ pub struct SigningKey(Private);
 
 enum Private {
     Ed25519(Box<ed25519_dalek::SigningKey>),
-    Ecdsa { public: EcdsaKey, scalar: Scalar },
+    #[cfg(feature = "nist")]
+    Ecdsa {
+        public: EcdsaKey,
+        scalar: Scalar,
+    },
     Rsa(RsaPrivate),
+}
+
+impl Private {
+    #[cfg(feature = "nist")]
+    fn ecdsa(public: EcdsaKey, scalar: &[u8]) -> Result<Self, KeyError> {
+        match Scalar::from_magnitude(public.curve(), scalar) {
+            Some(scalar) if scalar.point() == public.point() => Ok(Self::Ecdsa { public, scalar }),
+            _ => Err(KeyError::InvalidPrivateParts),
+        }
+    }
+
+    #[cfg(not(feature = "nist"))]
+    fn ecdsa(_public: EcdsaKey, _scalar: &[u8]) -> Result<Self, KeyError> {
+        Err(KeyError::UnknownType)
+    }
 }
 
 impl SigningKey {
@@ -36,14 +58,11 @@ impl SigningKey {
     /// From the uncompressed point and the magnitude of the scalar.
     ///
     /// # Errors
-    /// [`KeyError`] when a part has the wrong form, or both do not belong together.
+    /// [`KeyError`] when a part has the wrong form, or both do not belong together; [`KeyError::UnknownType`]
+    /// where the curves were not built in.
     pub fn ecdsa(curve: Curve, point: &[u8], scalar: &[u8]) -> Result<Self, KeyError> {
         let public = EcdsaKey::new(curve, point)?;
-        let scalar = Scalar::from_magnitude(curve, crate::bignum::without_leading_zeros(scalar));
-        match scalar {
-            Some(scalar) if scalar.point() == point => Ok(Self(Private::Ecdsa { public, scalar })),
-            _ => Err(KeyError::InvalidPrivateParts),
-        }
+        Private::ecdsa(public, crate::bignum::without_leading_zeros(scalar)).map(Self)
     }
 
     /// From the numbers of an RSA key.
@@ -65,6 +84,7 @@ impl SigningKey {
     pub fn public_key(&self) -> PublicKey {
         match &self.0 {
             Private::Ed25519(key) => PublicKey::Ed25519(key.verifying_key().to_bytes()),
+            #[cfg(feature = "nist")]
             Private::Ecdsa { public, .. } => PublicKey::Ecdsa(public.clone()),
             Private::Rsa(key) => PublicKey::Rsa(key.public.clone()),
         }
@@ -101,6 +121,10 @@ impl SigningKey {
         }
     }
 
+    #[cfg_attr(
+        not(feature = "nist"),
+        expect(unused_variables, reason = "for ECDSA's nonces alone")
+    )]
     fn raw_signature(
         &self,
         algorithm: SignatureAlgorithm,
@@ -111,8 +135,9 @@ impl SigningKey {
             Private::Ed25519(key) => {
                 Some(ed25519_dalek::Signer::sign(&**key, message).to_bytes().to_vec())
             }
+            #[cfg(feature = "nist")]
             Private::Ecdsa { scalar, .. } => {
-                scalar.sign(message, random).map(|r_s| signature::mpints_from_fixed(&r_s))
+                scalar.sign(message, random).map(|r_s| mpints_from_fixed(&r_s))
             }
             Private::Rsa(key) => key.sign(algorithm, message),
         }
@@ -129,10 +154,10 @@ impl fmt::Debug for SigningKey {
 mod tests {
     use super::*;
     use crate::SystemRandom;
-    use crate::testing::{Case, cases, hex};
+    use crate::testing::{Case, built_in, hex};
 
     fn recorded() -> Vec<(Case, SigningKey)> {
-        let keys = cases(include_str!("../testdata/keys.txt")).into_iter().map(|case| {
+        let keys = built_in(include_str!("../testdata/keys.txt")).into_iter().map(|case| {
             let key = match case.text("name") {
                 "ed25519" => SigningKey::ed25519(&case.bytes("seed").try_into().unwrap()),
                 name if name.starts_with("nistp") => {
@@ -241,6 +266,18 @@ mod tests {
     #[test]
     fn private_parts_that_make_no_key_are_refused() {
         let recorded = recorded();
+        let (case, _) = recorded.iter().find(|(case, _)| case.text("name") == "rsa2048").unwrap();
+        let (n, e) = (case.bytes("n"), case.bytes("e"));
+        for d in [&[][..], &[0], &[1; 257]] {
+            let refused = SigningKey::rsa(RsaPrivateParts { n: &n, e: &e, d }).err();
+            assert_eq!(refused, Some(KeyError::InvalidPrivateParts));
+        }
+    }
+
+    #[cfg(feature = "nist")]
+    #[test]
+    fn scalars_that_make_no_key_are_refused() {
+        let recorded = recorded();
         let (case, _) = recorded.iter().find(|(case, _)| case.text("name") == "nistp256").unwrap();
         let point = case.bytes("point");
         assert_eq!(
@@ -251,11 +288,26 @@ mod tests {
             SigningKey::ecdsa(Curve::Nistp384, &point, &[1; 32]).err(),
             Some(KeyError::InvalidPoint)
         );
-        let (case, _) = recorded.iter().find(|(case, _)| case.text("name") == "rsa2048").unwrap();
-        let (n, e) = (case.bytes("n"), case.bytes("e"));
-        for d in [&[][..], &[0], &[1; 257]] {
-            let refused = SigningKey::rsa(RsaPrivateParts { n: &n, e: &e, d }).err();
-            assert_eq!(refused, Some(KeyError::InvalidPrivateParts));
+    }
+
+    #[cfg(not(feature = "nist"))]
+    #[test]
+    fn keys_on_curves_that_were_left_out_are_of_an_unknown_type() {
+        for case in crate::testing::cases(include_str!("../testdata/keys.txt")) {
+            let name = case.text("name");
+            if let Some(curve) = Curve::ALL.iter().find(|curve| curve.identifier() == name) {
+                let key = SigningKey::ecdsa(*curve, &case.bytes("point"), &case.bytes("scalar"));
+                assert_eq!(key.err(), Some(KeyError::UnknownType));
+                assert_eq!(PublicKey::decode(&case.bytes("blob")), Err(KeyError::UnknownType));
+                assert_eq!(
+                    SignatureAlgorithm::from_name(&alloc::format!("ecdsa-sha2-{name}")),
+                    None
+                );
+                assert_eq!(
+                    crate::KexAlgorithm::from_name(&alloc::format!("ecdh-sha2-{name}")),
+                    None
+                );
+            }
         }
     }
 

@@ -33,6 +33,16 @@ pub(crate) fn cases(text: &str) -> Vec<Case> {
     blocks.filter(|case| !case.0.is_empty()).collect()
 }
 
+/// The cases about keys of types that were built in.
+pub(crate) fn built_in(text: &str) -> Vec<Case> {
+    let about_nist = |case: &Case| {
+        ["name", "subject", "authority"].iter().any(|field| {
+            case.0.get(*field).is_some_and(|text| text.contains("nistp") || text.contains("ecdsa"))
+        })
+    };
+    cases(text).into_iter().filter(|case| cfg!(feature = "nist") || !about_nist(case)).collect()
+}
+
 /// One case of a vector file.
 #[derive(Debug)]
 pub(crate) struct Case(BTreeMap<String, String>);

@@ -108,7 +108,7 @@ impl ExpectGroup {
         let group = DhGroup::new(message.p.magnitude(), message.g.magnitude())
             .map_err(|_| KexFailure::Group)?;
         let chosen = ChosenGroup::new(GROUP_SIZES, &group);
-        let ephemeral = Ephemeral::in_group(group, out.random);
+        let ephemeral = Ephemeral::in_group(self.terms.negotiated.kex, group, out.random);
         let ephemeral = send_init(ephemeral, KexShape::GroupExchange, out);
         let state = ExpectReply { terms: self.terms, ephemeral, group: Some(chosen) };
         Ok(KexState::client(ClientKex::InitSent(state)))

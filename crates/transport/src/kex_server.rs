@@ -80,7 +80,7 @@ fn answer(
     let host_key = host_keys.public_blob(negotiated.host_key).ok_or(KexFailure::Internal)?;
     let (group, chosen) = group.unzip();
     let (server, shared) = match group {
-        Some(group) => respond_in_group(group, client, out.random),
+        Some(group) => respond_in_group(negotiated.kex, group, client, out.random),
         None => respond(negotiated.kex, client, out.random),
     }
     .map_err(|_| KexFailure::PublicValue)?;

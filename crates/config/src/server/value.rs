@@ -6,7 +6,7 @@
 
 pub(super) use crate::value::{
     ca_signatures, choice, ciphers, facility, hash, key_exchanges, line, log_level, macs, mask,
-    number, qos, rekey_limit, signatures, text, words,
+    number, qos, rekey_limit, signatures, size, text, words,
 };
 
 use super::access::UserPattern;
@@ -16,13 +16,10 @@ use super::types::{
 };
 use crate::destination::port_number;
 use crate::types::{AuthMethod, Choice};
-use crate::value::{Input, Read, ValueError, scaled, seconds};
+use crate::value::{Input, Read, ValueError, seconds};
 use adit_forward::{PermitListen, PermitOpen};
 use adit_pattern::AddressList;
 use std::time::Duration;
-
-/// Smallest MemoryLimit: one window.
-const SMALLEST_MEMORY: u64 = 1 << 20;
 
 /// Most loops one may ask for.
 const MOST_LOOPS: u32 = 1024;
@@ -264,15 +261,6 @@ pub(super) fn loops(input: &mut Input<'_>) -> Read<Option<u32>> {
             }
             count => Ok(Some(count)),
         },
-    }
-}
-
-/// Bytes, with K, M, G and so on.
-pub(super) fn size(input: &mut Input<'_>) -> Read<u64> {
-    let word = argument(input)?;
-    match scaled(&word, &format!("{} number", input.keyword))? {
-        bytes if bytes < SMALLEST_MEMORY => wrong(format!("{} too small", input.keyword)),
-        bytes => Ok(bytes),
     }
 }
 

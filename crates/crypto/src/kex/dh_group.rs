@@ -24,7 +24,6 @@ pub struct DhGroup {
 }
 
 /// Sizes in bits that are accepted from a server. RFC 8270 sets the lower end.
-#[cfg(feature = "group-exchange")]
 const ACCEPTED_BITS: core::ops::RangeInclusive<usize> = 2048..=8192;
 
 /// Bytes of a secret exponent: 640 bits, more than the largest estimate for group 18 (620, RFC 3526 §8).
@@ -44,7 +43,6 @@ impl DhGroup {
     ///
     /// # Errors
     /// [`KexError::InvalidGroup`] unless p has 2048 to 8192 bits and could be a safe prime (3 modulo 4), and 2 <= g <= p-2.
-    #[cfg(feature = "group-exchange")]
     pub fn new(p: &[u8], g: &[u8]) -> Result<Self, KexError> {
         let (prime, generator) = (without_leading_zeros(p), without_leading_zeros(g));
         let fits = ACCEPTED_BITS.contains(&crate::bignum::bit_len(prime))
@@ -58,7 +56,6 @@ impl DhGroup {
 
     /// The group of RFC 3526 for a client that takes `min` to `max` bits and likes `n`: the smallest that
     /// reaches `n`, else the largest there is. `None` when none lies in the range.
-    #[cfg(feature = "group-exchange")]
     pub fn built_in(min: u32, n: u32, max: u32) -> Option<Self> {
         let acceptable = || {
             [(2048, GROUP_14), (4096, GROUP_16), (8192, GROUP_18)]
@@ -179,7 +176,6 @@ mod tests {
         assert_eq!(without_leading_zeros(&exponent.agree(&[5]).unwrap()), [5]);
     }
 
-    #[cfg(feature = "group-exchange")]
     #[test]
     fn groups_of_other_sizes_and_kinds_are_refused() {
         let refused = |p: &[u8], g: &[u8]| DhGroup::new(p, g).err() == Some(KexError::InvalidGroup);
@@ -202,7 +198,6 @@ mod tests {
         }
     }
 
-    #[cfg(feature = "group-exchange")]
     #[test]
     fn built_in_groups_suit_the_request() {
         let bits = |min, n, max| DhGroup::built_in(min, n, max).map(|group| group.p().len() * 8);

@@ -305,6 +305,7 @@ impl From<KeyError> for Cause {
     fn from(error: KeyError) -> Self {
         match error {
             KeyError::RsaSize => Self::InvalidLength,
+            KeyError::UnknownType => Self::UnsupportedKey,
             _ => Self::InvalidFormat,
         }
     }
