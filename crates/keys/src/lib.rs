@@ -7,6 +7,7 @@
 
 pub mod agent;
 pub mod authorized_keys;
+pub mod bounded;
 pub mod certificate;
 pub mod fingerprint;
 pub mod host;

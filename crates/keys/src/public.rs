@@ -13,10 +13,12 @@ use std::str::from_utf8;
 use adit_wire::Reader;
 use base64ct::{Base64, Encoding};
 
+use crate::bounded::Bounded;
+
 /// Larger key files are not read; OpenSSH draws the same line.
 pub(crate) const MAX_KEY_FILE: u64 = 1 << 20;
 
-/// Lists of authorities are not read further.
+/// Longer lists of authorities are an error.
 const MAX_KEY_LIST: u64 = 16 << 20;
 
 /// A public key or certificate as a line of text holds it.
@@ -78,7 +80,7 @@ impl PublicKeyLine {
 /// # Errors
 /// When the file cannot be read.
 pub fn lists_key(path: &Path, blob: &[u8]) -> io::Result<bool> {
-    let lines = BufReader::new(File::open(path)?.take(MAX_KEY_LIST)).split(b'\n');
+    let lines = BufReader::new(Bounded::new(File::open(path)?, MAX_KEY_LIST)).split(b'\n');
     for line in lines {
         if PublicKeyLine::parse(&line?).is_ok_and(|key| key.blob == blob) {
             return Ok(true);
@@ -151,5 +153,11 @@ mod tests {
         ] {
             assert!(PublicKeyLine::parse(line.as_bytes()).is_err(), "{line}");
         }
+    }
+
+    #[test]
+    fn a_list_of_authorities_without_an_end_is_an_error() {
+        let error = lists_key(Path::new("/dev/zero"), b"").unwrap_err();
+        assert_eq!(error.to_string(), "larger than 16 MiB");
     }
 }

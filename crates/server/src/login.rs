@@ -17,12 +17,16 @@ use adit_auth::{Method, Prompt};
 use adit_config::server::{MatchContext, ServerOptions};
 use adit_config::types::AuthMethod;
 use adit_keys::authorized_keys::Grants;
+use adit_keys::bounded::read;
 use adit_reactor::{Key, Millis, Reactor};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 /// Failures are told after at least this long, whatever made them: how long a check took must not tell what was wrong.
 const LEAST_DELAY: Millis = 6;
+
+/// Longer banners are not shown; OpenSSH draws the same line.
+const MAX_BANNER: u64 = 1 << 20;
 
 /// Somebody who wants to be let in.
 pub(crate) struct Login {
@@ -336,7 +340,7 @@ fn who_is(host: &dyn Host, settings: &Settings, user: &str, ends: Ends) -> Who {
         Ok(None) => Err(NotIn::Unknown),
         Err(error) => Err(NotIn::Refused(format!("the look-up failed: {error}"))),
     };
-    let banner = options.banner.as_deref().and_then(|path| std::fs::read(path).ok());
+    let banner = options.banner.as_deref().and_then(|path| read(path.as_ref(), MAX_BANNER).ok());
     let why = allowed.err();
     let account = found.ok().flatten().filter(|_| why.is_none());
     Who { account, why, origin, options, passwords: host.has_passwords(), banner }

@@ -1,11 +1,12 @@
 //! Whom the client believes: known_hosts, StrictHostKeyChecking, changed, hashed, revoked and certified keys.
 
 use adit_interop_tests::{
-    client::Invocation,
+    client::{Invocation, is_adit},
     endpoint::known_host,
     keys::{self, ED25519, KeyKind, certify, keygen},
     ports::{free_port, listeners},
     scratch::Scratch,
+    skip::skip,
     sshd::{Setup, Sshd},
 };
 use std::{fs, path::Path};
@@ -197,4 +198,16 @@ fn patterns_and_negations_in_a_list_hold() {
         .option(strict)
         .log_in()
         .assert(255, &["Host key verification failed."]);
+}
+
+#[test]
+fn a_list_without_an_end_is_given_up_and_named() {
+    if !is_adit() {
+        return skip("ssh reads on for ever");
+    }
+    let sshd = Sshd::start();
+    for endless in ["/dev/zero", "/dev/full"] {
+        let complaint = format!("{endless}: larger than 64 MiB");
+        with_list(&sshd, Path::new(endless)).log_in().assert(255, &[&complaint]);
+    }
 }

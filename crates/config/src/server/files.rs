@@ -5,9 +5,12 @@
 //! Proved by: `tests` in `server`.
 
 use super::keywords::Stored;
-use std::fs;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+
+/// Larger ones are refused: a device has no end.
+const MAX_FILE: u64 = 16 << 20;
 
 /// Files by name.
 pub trait Files {
@@ -33,7 +36,11 @@ pub struct Disk;
 
 impl Files for Disk {
     fn read(&self, path: &Path) -> io::Result<String> {
-        let bytes = fs::read(path)?;
+        let mut bytes = Vec::new();
+        File::open(path)?.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
+        if bytes.len() as u64 > MAX_FILE {
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, "larger than 16 MiB"));
+        }
         // Names may be in an old encoding; what is not UTF-8 matches nothing.
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }

@@ -1208,3 +1208,9 @@ proptest! {
         prop_assert_eq!(load(&text).unwrap().options(&ADA).max_sessions, expected);
     }
 }
+
+#[test]
+fn a_file_without_an_end_is_an_error_that_names_it() {
+    let errors = ServerConfig::load(Some(Path::new("/dev/zero")), &[], &ALGORITHMS).unwrap_err();
+    assert_eq!(errors[0].to_string(), "/dev/zero: larger than 16 MiB");
+}

@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 pub use line::{Hosts, Line, LineError, Marker, Names};
 pub use write::{Added, AppendError, Changes, RewriteError, append, remove, replace};
 
+use crate::bounded::{Bounded, MAX_LIST};
 use crate::host::HostName;
 use crate::public::key_type;
 
@@ -252,10 +253,10 @@ pub fn other_names<P: AsRef<Path>>(
     Ok(names)
 }
 
-fn open(file: &Path) -> io::Result<Option<BufReader<File>>> {
+fn open(file: &Path) -> io::Result<Option<BufReader<Bounded<File>>>> {
     match File::open(file) {
         Ok(opened) if opened.metadata()?.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
-        Ok(opened) => Ok(Some(BufReader::new(opened))),
+        Ok(opened) => Ok(Some(BufReader::new(Bounded::new(opened, MAX_LIST)))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }

@@ -155,6 +155,16 @@ fn lines_that_are_passed_over_are_listed_with_their_reason() {
     assert_eq!(known.entries()[0].place.line, 9);
 }
 
+#[test]
+fn a_file_without_an_end_is_an_error_that_names_it() {
+    for endless in ["/dev/zero", "/dev/full"] {
+        let expected = format!("Read from {endless} failed: larger than 64 MiB");
+        let error = KnownHosts::load(host("h", 22), [endless]).unwrap_err();
+        assert_eq!(error.to_string(), expected);
+        assert_eq!(other_names(&key("private/rsa"), [endless]).unwrap_err().to_string(), expected);
+    }
+}
+
 /// Latin-1 in a comment is no reason to forget a host.
 #[test]
 fn a_comment_need_not_be_utf8() {

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FlockOperation, flock};
 
 use super::line::{self, Line, Names};
+use crate::bounded::{Bounded, MAX_LIST};
 use crate::host::HostName;
 
 /// What an [`append`] did besides adding lines.
@@ -203,7 +204,7 @@ fn write_new(
     let mut missing: Vec<(&HostName, &[u8])> =
         hosts.iter().flat_map(|host| keys.iter().map(move |key| (host, *key))).collect();
     let mut changes = Changes::default();
-    let mut old = BufReader::new(old);
+    let mut old = BufReader::new(Bounded::new(old, MAX_LIST));
     let mut new = BufWriter::new(new);
     let mut line = Vec::new();
     while old.read_until(b'\n', &mut line)? > 0 {

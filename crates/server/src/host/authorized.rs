@@ -9,6 +9,7 @@ use super::rights::with_rights_of;
 use super::{Account, KeyRefusal, KeyRules, KeyVerdict, Origin, ShownKey, clock, tokens};
 use adit_crypto::{Certificate, PublicKey, SecurityKeyUse};
 use adit_keys::authorized_keys::{Found, Grants, Login, search, search_principals};
+use adit_keys::bounded::{Bounded, MAX_LIST};
 use adit_keys::certificate::{Holder, check_user_certificate};
 use adit_keys::fingerprint::{FingerprintHash, key_bits};
 use adit_keys::public::{encode, key_type, lists_key};
@@ -231,7 +232,8 @@ impl Search<'_> {
                 strict_modes::check(&file, &path, home, owner)
                     .map_err(|error| error.to_string())?;
             }
-            look(&name, &mut BufReader::new(file)).map_err(|error| format!("{name}: {error}"))
+            let mut lines = BufReader::new(Bounded::new(file, MAX_LIST));
+            look(&name, &mut lines).map_err(|error| format!("{name}: {error}"))
         })
         .unwrap_or_else(|error| Err(format!("{name}: {error}")))
     }

@@ -7,8 +7,8 @@
 use super::Account;
 use super::gateway::is_name;
 use super::password::{is_hash, pretend_to_verify, verify};
+use adit_keys::bounded::{MAX_LIST, read};
 use std::fmt;
-use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -42,12 +42,16 @@ pub(crate) struct UsersFileError {
 impl Users {
     pub(super) fn load(path: &Path) -> Result<Self, UsersFileError> {
         let failed = |cause| UsersFileError { path: path.to_owned(), line: None, cause };
-        let read = |error: io::Error| failed(error.to_string());
-        if path.metadata().map_err(read)?.mode() & 0o022 != 0 {
+        let unread = |error: io::Error| failed(error.to_string());
+        if path.metadata().map_err(unread)?.mode() & 0o022 != 0 {
             return Err(failed("can be written by others".to_owned()));
         }
-        Self::parse(&fs::read_to_string(path).map_err(read)?).map_err(|(line, cause)| {
-            UsersFileError { path: path.to_owned(), line: Some(line), cause: cause.to_owned() }
+        let bytes = read(path, MAX_LIST).map_err(unread)?;
+        let text = String::from_utf8(bytes).map_err(|error| failed(error.to_string()))?;
+        Self::parse(&text).map_err(|(line, cause)| UsersFileError {
+            path: path.to_owned(),
+            line: Some(line),
+            cause: cause.to_owned(),
         })
     }
 
@@ -150,6 +154,7 @@ impl From<UsersFileError> for io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::host::testing::Scratch;
 
     const HASH: &str = "$5$saltsalt$0IyaXrmV7.sGNS6tirgqHLqX/G.FBvgkYA.lpPdS5sA";
 
@@ -210,5 +215,14 @@ mod tests {
         }
         let error = Users::load(Path::new("/nonexistent/users")).unwrap_err();
         assert!(error.to_string().starts_with("UsersFile /nonexistent/users: No such file"));
+    }
+
+    #[test]
+    fn a_file_larger_than_any_list_of_users_is_refused() {
+        let scratch = Scratch::new("users-file");
+        let path = scratch.path("users");
+        std::fs::File::create(&path).unwrap().set_len(MAX_LIST + 1).unwrap();
+        let error = Users::load(&path).unwrap_err();
+        assert_eq!(error.to_string(), format!("UsersFile {}: larger than 64 MiB", path.display()));
     }
 }

@@ -10,6 +10,7 @@
 use super::environment::{Environment, is_permitted};
 use super::jail;
 use super::plan::{BEFORE, BEHIND, Identity, Orders};
+use adit_keys::bounded::read;
 use rustix::fs::Mode;
 use rustix::io::Errno;
 use rustix::process::{Gid, Resource, Rlimit, Uid};
@@ -33,6 +34,9 @@ const MOTD: &str = "/etc/motd";
 const SYSTEM_RC: &str = "/etc/ssh/sshrc";
 /// Lines of ~/.ssh/environment; sshd counts as far.
 const MAX_LINES: usize = 1000;
+
+/// A larger file counts for nothing.
+const MAX_ENVIRONMENT: u64 = 1 << 20;
 
 /// What is to be said, and the exit status behind it.
 struct Failure(String, u8);
@@ -164,7 +168,8 @@ fn environment(orders: &Orders) -> Environment {
     set_marked(&mut environment, BEFORE);
     if !orders.user_environment.is_empty() {
         let path = orders.home.join(".ssh/environment");
-        if let Ok(text) = std::fs::read_to_string(&path) {
+        let text = read(&path, MAX_ENVIRONMENT).ok().and_then(|text| String::from_utf8(text).ok());
+        if let Some(text) = text {
             set_user_environment(&mut environment, &text, &orders.user_environment, &path);
         }
     }

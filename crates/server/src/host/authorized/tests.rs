@@ -86,6 +86,16 @@ fn strict_modes_keep_out_what_others_can_write() {
 }
 
 #[test]
+fn a_file_larger_than_any_list_of_keys_logs_nobody_in() {
+    let scratch = Scratch::new("large");
+    let path = scratch.file(FILE, "", 0o600);
+    fs::File::options().write(true).open(&path).unwrap().set_len(MAX_LIST + 1).unwrap();
+    let refused =
+        check(&scratch.account("ada"), KEY, &KeyRules::default()).unwrap_err().to_string();
+    assert_eq!(refused, format!("{}: larger than 64 MiB", path.display()));
+}
+
+#[test]
 fn what_is_no_file_is_not_waited_for() {
     let scratch = Scratch::new("fifo");
     fs::create_dir(scratch.path(".ssh")).unwrap();
