@@ -414,6 +414,7 @@ mod tests {
             ("MemoryLimit 1023K", "command-line line 0: memorylimit too small"),
             ("MemoryLimit x", "command-line line 0: Bad memorylimit number 'x': Invalid argument"),
             ("IPQoS x", "command-line line 0: Bad IPQoS value: x"),
+            ("IPQoS 0x+f", "command-line line 0: Bad IPQoS value: 0x+f"),
             ("IPQoS ef 256", "command-line line 0: Bad IPQoS value: 256"),
             ("StreamLocalBindMask 9", "command-line line 0: Bad mask."),
             ("StreamLocalBindMask 77777", "command-line line 0: Bad mask."),

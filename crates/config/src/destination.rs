@@ -106,7 +106,9 @@ fn uri(rest: &str) -> Option<Destination> {
 /// A port from 1 to 65535, in digits.
 #[must_use]
 pub fn port_number(text: &str) -> Option<u16> {
-    text.parse().ok().filter(|&port| port != 0)
+    // Rust's numbers may have a plus.
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|&port| digits && port != 0)
 }
 
 fn percent_decode(text: &str) -> Option<String> {
@@ -115,7 +117,7 @@ fn percent_decode(text: &str) -> Option<String> {
     while let Some((&byte, after)) = rest.split_first() {
         if byte == b'%' {
             let digits = std::str::from_utf8(after.get(..2)?).ok()?;
-            bytes.push(u8::from_str_radix(digits, 16).ok().filter(|&byte| byte != 0)?);
+            bytes.push(hexadecimal(digits).filter(|&byte| byte != 0)?);
             rest = &after[2..];
         } else {
             bytes.push(byte);
@@ -123,6 +125,12 @@ fn percent_decode(text: &str) -> Option<String> {
         }
     }
     String::from_utf8(bytes).ok()
+}
+
+/// A byte in hexadecimal digits, without a sign.
+pub(crate) fn hexadecimal(text: &str) -> Option<u8> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    u8::from_str_radix(text, 16).ok().filter(|_| digits)
 }
 
 /// Whether a host name may be used: it may end in a command line or a terminal.
@@ -206,11 +214,14 @@ mod tests {
             ("ssh://h:0", DestinationError::Malformed),
             ("ssh://h:65536", DestinationError::Malformed),
             ("ssh://h:22x", DestinationError::Malformed),
+            ("ssh://h:+22", DestinationError::Malformed),
             ("ssh://h:22/path", DestinationError::Malformed),
             ("ssh://u:secret@h", DestinationError::Malformed),
             ("ssh://[::1", DestinationError::Malformed),
             ("ssh://%00@h", DestinationError::Malformed),
             ("ssh://%zz@h", DestinationError::Malformed),
+            ("ssh://%+4@h", DestinationError::Malformed),
+            ("ssh://%4@h", DestinationError::Malformed),
         ] {
             assert_eq!(Destination::parse(text), Err(error), "{text:.40}");
         }

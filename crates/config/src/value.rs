@@ -5,7 +5,7 @@
 //! Proved by: `tests` in `client`.
 
 use crate::algorithms::{AlgorithmSet, Algorithms};
-use crate::destination::port_number;
+use crate::destination::{hexadecimal, port_number};
 use crate::error::Dialect;
 use crate::types::{
     Choice, FingerprintHash, IpQos, LogLevel, RekeyLimit, RequestTty, SyslogFacility,
@@ -339,7 +339,7 @@ fn type_of_service(word: &str) -> Read<Option<u8>> {
     }
     let named = SERVICES.iter().find(|(name, _)| name.eq_ignore_ascii_case(word));
     let value = named.map(|row| row.1).or_else(|| match word.strip_prefix("0x") {
-        Some(digits) => u8::from_str_radix(digits, 16).ok(),
+        Some(digits) => hexadecimal(digits),
         None => word.parse().ok(),
     });
     value.map(Some).ok_or_else(|| ValueError(format!("Bad IPQoS value: {word}")))

@@ -338,7 +338,9 @@ impl Field {
     }
 
     fn port(&self) -> Option<u16> {
-        self.text.parse().ok()
+        // Rust's numbers may have a plus.
+        let digits = self.text.bytes().all(|byte| byte.is_ascii_digit());
+        self.text.parse().ok().filter(|_| digits)
     }
 
     fn connect_port(&self) -> Option<u16> {
@@ -500,6 +502,8 @@ mod tests {
             "80:h:65536",
             "65536:h:80",
             "-1:h:80",
+            "+1:h:80",
+            "1:h:+80",
             "1:2:3:4:5",
             "[::1]x:1:h:2",
             "[::1:1:h:2",

@@ -69,8 +69,12 @@ fn dek_info(value: &str) -> Result<(String, String), Cause> {
 }
 
 fn decode_hex(text: &str) -> Result<Vec<u8>, Cause> {
+    let digit = |digit: u8| char::from(digit).to_digit(16);
+    let byte = |pair: &[u8]| match *pair {
+        [high, low] => u8::try_from(digit(high)? << 4 | digit(low)?).ok(),
+        _ => None,
+    };
     let pairs = text.as_bytes().chunks(2);
-    let byte = |pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
     pairs.map(byte).collect::<Option<Vec<u8>>>().ok_or(Cause::InvalidFormat)
 }
 
@@ -98,4 +102,17 @@ fn derive(passphrase: &[u8], salt: &[u8], length: usize) -> Zeroizing<Vec<u8>> {
     }
     key.truncate(length);
     key
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hexadecimal_is_two_digits_a_byte_and_nothing_else() {
+        assert_eq!(decode_hex("00fFa0").unwrap(), [0, 0xff, 0xa0]);
+        for wrong in ["+f00", "00+f", "f", "000", "0g", "ä", " 0"] {
+            assert!(decode_hex(wrong).is_err(), "{wrong}");
+        }
+    }
 }
