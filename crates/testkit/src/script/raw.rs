@@ -120,21 +120,32 @@ impl<U: UnderTest> RawScript<U> {
 
     /// Sends a message in a packet. RFC 4253 §6.
     pub fn sends_payload(&mut self, payload: &[u8]) {
+        let packet = self.sealed(payload, 1);
+        self.sends_bytes(&packet);
+    }
+
+    /// `count` packets with this message, for a test that sends them in a way of its own.
+    pub fn sealed(&mut self, payload: &[u8], count: usize) -> Vec<u8> {
         let block = self.sealing.block_len();
         let counted = 1 + payload.len() + if self.sealing.length_is_padded() { 4 } else { 0 };
         let padding = 4 + (block - (counted + 4) % block) % block;
         let length = (1 + payload.len() + padding) as u32;
         let body = [&[padding as u8][..], payload, &vec![0; padding]].concat();
-        self.sends_framed(length, &body);
+        (0..count).flat_map(|_| self.framed(length, &body)).collect()
     }
 
     /// Seals and sends a packet of this `packet_length` field with these bytes behind it, whether they fit or not.
     pub fn sends_framed(&mut self, length: u32, body: &[u8]) {
+        let packet = self.framed(length, body);
+        self.sends_bytes(&packet);
+    }
+
+    fn framed(&mut self, length: u32, body: &[u8]) -> Vec<u8> {
         let mut packet = [&length.to_be_bytes()[..], body].concat();
         packet.resize(packet.len() + self.sealing.tag_len(), 0);
         self.sealing.seal(self.sent, &mut packet);
         self.sent = self.sent.wrapping_add(1);
-        self.sends_bytes(&packet);
+        packet
     }
 
     /// Sends a KEXINIT; one kex method, cipher and MAC in it are the ones that are used.

@@ -1,6 +1,7 @@
 //! `adit` and `aditd` as processes, and a hostile peer at the other end of a TCP connection: scripts of the testkit.
 
 mod deadlines;
+mod floods;
 mod text;
 mod transport;
 
