@@ -26,6 +26,8 @@ const ASSUMED_ROUND_TRIP_MS: u32 = 100;
 /// until both loops come round to it: less would split mebibytes into many small system calls, and a queue of this
 /// length nobody feels, as long as nobody else is there.
 const LEAST_ROUND_TRIP_MS: u32 = 8;
+/// On a path of at most so many milliseconds a small window carries as much as there is to carry.
+const SHORT_MS: u32 = 1;
 /// So many measurements in a row above the least, and it may be that the path has become longer.
 const DOUBTS: u32 = 48;
 /// How long windows are kept short then, beyond a few round trips: long enough that one is measured.
@@ -185,9 +187,21 @@ impl Busy {
             (self.era, self.seen) = (era, 0);
         }
         if pace.era != Some(era) {
+            pace.before = pace.era.is_some() && pace.era == era.checked_sub(1);
             pace.era = Some(era);
             self.seen += 1;
         }
+    }
+
+    /// A channel is gone: nobody waits for its bytes any more.
+    pub(crate) fn forget(&mut self, pace: Pace) {
+        let before = self.era.checked_sub(1);
+        let (now, then) = match pace.era {
+            Some(era) if era == self.era => (true, pace.before),
+            era => (false, era.is_some() && era == before),
+        };
+        self.seen = self.seen.saturating_sub(u32::from(now));
+        self.seen_before = self.seen_before.saturating_sub(u32::from(then));
     }
 
     /// Channels that have delivered within this second or the last.
@@ -204,13 +218,14 @@ pub(crate) struct Pace {
     bytes: u32,
     /// Start of the measurement, in milliseconds of a clock that wraps.
     since: u32,
-    /// When it was last counted among the busy.
+    /// When it was last counted among the busy, and whether it was in the era before that.
     era: Option<u32>,
+    before: bool,
 }
 
 impl Pace {
     pub(crate) const fn new() -> Self {
-        Self { target: 0, bytes: 0, since: 0, era: None }
+        Self { target: 0, bytes: 0, since: 0, era: None, before: false }
     }
 
     /// The window the channel needs, as far as is known; at least `start`.
@@ -244,6 +259,8 @@ impl Pace {
 pub(crate) struct RoundTrip {
     /// `u32::MAX` until one is measured.
     least: u32,
+    /// Whether the least was at most [`SHORT_MS`], within one machine or one room.
+    short: bool,
     /// Measurements above it in a row.
     doubts: u32,
     drain: Option<Drain>,
@@ -258,7 +275,7 @@ struct Drain {
 
 impl RoundTrip {
     pub(crate) const fn new() -> Self {
-        Self { least: u32::MAX, doubts: 0, drain: None }
+        Self { least: u32::MAX, short: false, doubts: 0, drain: None }
     }
 
     /// A round trip was measured.
@@ -267,6 +284,7 @@ impl RoundTrip {
         let longer = 8 * u64::from(rtt) > 9 * u64::from(self.least);
         self.doubts = if longer { self.doubts + 1 } else { 0 };
         self.least = self.least.min(rtt);
+        self.short |= rtt_ms <= SHORT_MS;
         if let Some(drain) = &mut self.drain {
             drain.least = drain.least.min(rtt);
         }
@@ -277,6 +295,7 @@ impl RoundTrip {
         match self.drain {
             Some(drain) if now_ms >= drain.until => {
                 self.least = if drain.least == u32::MAX { self.least } else { drain.least };
+                self.short &= self.least <= LEAST_ROUND_TRIP_MS;
                 (self.doubts, self.drain) = (0, None);
             }
             None if self.doubts >= DOUBTS => {
@@ -290,7 +309,7 @@ impl RoundTrip {
 
     /// Whether the path is so short that the queue in front of it is most of what a byte waits for.
     pub(crate) fn is_short(&self) -> bool {
-        self.least <= LEAST_ROUND_TRIP_MS
+        self.short
     }
 
     pub(crate) fn least_ms(&self) -> u32 {
@@ -426,6 +445,20 @@ mod tests {
         assert_eq!(busy.count(), 2);
         busy.note(&mut paces[1], 60_000);
         assert_eq!(busy.count(), 1);
+    }
+
+    #[test]
+    fn who_is_gone_is_not_counted_in_either_second() {
+        let mut busy = Busy::new();
+        let mut paces = [Pace::new(); 3];
+        paces.iter_mut().for_each(|pace| busy.note(pace, 5000));
+        paces[..2].iter_mut().for_each(|pace| busy.note(pace, 6000));
+        busy.forget(paces[0]);
+        assert_eq!((busy.seen, busy.seen_before), (1, 2));
+        busy.forget(paces[2]);
+        assert_eq!((busy.seen, busy.seen_before), (1, 1));
+        busy.forget(Pace::new());
+        assert_eq!((busy.seen, busy.seen_before), (1, 1));
     }
 
     #[test]

@@ -58,6 +58,7 @@ impl Connection {
     fn free_if_done(&mut self, channel: Channel) {
         let Some(Entry::Live(live)) = self.table.get(channel) else { return };
         if live.send == SendHalf::Closed && live.recv == RecvHalf::Closed {
+            self.busy.forget(live.pace);
             self.peers.remove(&live.peer.0);
             self.table.remove(channel);
         }

@@ -347,15 +347,31 @@ mod tests {
     }
 
     #[test]
-    fn on_a_long_path_company_does_not_narrow_a_window() {
+    fn who_is_gone_is_no_company() {
         let mut script = Script::client();
         let (bulk, keys) = (script.tcp(), script.tcp());
-        script.us.note_rtt(50);
+        script.us.note_rtt(0);
         let mut now = 1_000_000;
-        pour(&mut script, bulk, &mut now, 1000);
+        pour(&mut script, bulk, &mut now, 200);
         script.hear_data(keys, 1);
         script.us.delivered(keys, 1, now);
+        script.us.close(keys);
+        script.hear(&ChannelClose { recipient_channel: keys.number().0 });
         assert!(pour(&mut script, bulk, &mut now, 100) > 4 << 20);
+    }
+
+    #[test]
+    fn on_a_longer_path_company_does_not_narrow_a_window() {
+        for rtt in [5, 50] {
+            let mut script = Script::client();
+            let (bulk, keys) = (script.tcp(), script.tcp());
+            script.us.note_rtt(rtt);
+            let mut now = 1_000_000;
+            pour(&mut script, bulk, &mut now, 1000);
+            script.hear_data(keys, 1);
+            script.us.delivered(keys, 1, now);
+            assert!(pour(&mut script, bulk, &mut now, 100) > 4 << 20, "{rtt} ms");
+        }
     }
 
     #[test]

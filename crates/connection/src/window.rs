@@ -76,12 +76,13 @@ impl RecvWindow {
 
     /// What to grant now that the channel may hold `room` bytes; often nothing yet.
     ///
-    /// More than three packets, or half the window: rarer adjusts leave the peer waiting, more frequent
-    /// ones cost a packet for little. What is held without being delivered counts as granted, so a slow
-    /// reader does not get an adjust for each byte it takes.
+    /// More than three packets and a twelfth of a large window, or half of any: rarer adjusts leave the peer waiting,
+    /// more frequent ones cost both ends a packet and a wake-up for little. What is held without being delivered
+    /// counts as granted, so a slow reader does not get an adjust for each byte it takes.
     pub(crate) fn due(self, room: u32, max_packet: u32) -> u32 {
         let ungranted = room.saturating_sub(self.held());
-        let worth_a_packet = ungranted > ADJUST_PACKETS.saturating_mul(max_packet);
+        let part = (room / ADJUST_PART).min(ADJUST_MOST);
+        let worth_a_packet = ungranted > ADJUST_PACKETS.saturating_mul(max_packet).max(part);
         if worth_a_packet || ungranted >= room.div_ceil(2) { ungranted } else { 0 }
     }
 
@@ -96,8 +97,12 @@ impl RecvWindow {
     }
 }
 
-/// An adjust goes out once more than this many maximum packets may be granted.
+/// An adjust goes out once more than this many maximum packets may be granted,
 const ADJUST_PACKETS: u32 = 3;
+/// and more than one in so many of the window's bytes,
+const ADJUST_PART: u32 = 12;
+/// of which no more than these count: the peer sends what is granted at once, into the queue of the line.
+const ADJUST_MOST: u32 = 512 * 1024;
 
 #[cfg(test)]
 mod tests {
@@ -152,6 +157,18 @@ mod tests {
         assert_eq!(window.due(100, 1000), 0, "less than half");
         window.deliver(19);
         assert_eq!(window.due(100, 1000), 50, "half");
+    }
+
+    #[test]
+    fn a_large_window_is_granted_a_twelfth_at_a_time_and_half_a_mebibyte_at_most() {
+        for (room, step) in [(1200, 101), (80_000_000, ADJUST_MOST + 1)] {
+            let mut window = RecvWindow::new(room);
+            assert_eq!(window.receive(step), Ok(()));
+            window.deliver(step - 1);
+            assert_eq!(window.due(room, 10), 0);
+            window.deliver(1);
+            assert_eq!(window.due(room, 10), step);
+        }
     }
 
     #[test]
