@@ -5,7 +5,7 @@
 //! Proved by: `tests` below, interop `local_forward.rs`, `unix_sockets.rs`.
 
 use crate::spec::{Listen, ListenOn};
-use adit_reactor::{Family, Listener, by_name};
+use adit_reactor::{Family, Found, Listener, by_name};
 use rustix::fs::Mode;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::fmt;
@@ -106,13 +106,25 @@ fn addresses(
     port: u16,
     options: &ListenOptions,
 ) -> Result<(Vec<SocketAddr>, bool), BindFailure> {
+    let found = addresses_asked_for(on, port, options.family);
     match on {
-        ListenOn::Loopback | ListenOn::Wildcard => {
-            Ok((known_addresses(on, port, options.family).unwrap_or_default(), true))
-        }
-        ListenOn::Address(name) => by_name(name, port, options.family)
+        ListenOn::Loopback | ListenOn::Wildcard => Ok((found.unwrap_or_default(), true)),
+        ListenOn::Address(name) => found
             .map(|addresses| (addresses, false))
             .map_err(|words| BindFailure::Name(name.to_owned(), words)),
+    }
+}
+
+/// All addresses that somebody who wants to listen there asks for. Blocks where it is a name.
+///
+/// # Errors
+/// The resolver's words.
+pub fn addresses_asked_for(on: ListenOn<'_>, port: u16, family: Family) -> Found {
+    match on {
+        ListenOn::Loopback | ListenOn::Wildcard => {
+            Ok(known_addresses(on, port, family).unwrap_or_default())
+        }
+        ListenOn::Address(name) => by_name(name, port, family),
     }
 }
 

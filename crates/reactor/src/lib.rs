@@ -36,7 +36,7 @@ mod token;
 pub use dial::DialOptions;
 pub use link::Link;
 pub use mio::Waker;
-pub use resolve::{Family, Found, LookupId, by_name};
+pub use resolve::{Family, Found, LookUp, LookupId, by_name};
 pub use session::Closed;
 pub use socket::{Listener, Pair, Removal, Socket};
 pub use stream::Counts;
@@ -393,6 +393,12 @@ impl Reactor {
     /// Looks a name up off the loop; an [`Event::Resolved`] follows.
     pub fn look_up(&mut self, host: &str, port: u16, family: Family) -> LookupId {
         self.resolver.look_up(host, port, family)
+    }
+
+    /// Has somebody else than the system's resolver asked for names from now on, on helper threads: for a process
+    /// that cannot ask it.
+    pub fn look_up_through(&mut self, look_up: Arc<LookUp>) {
+        self.resolver.ask_of(look_up);
     }
 
     /// Sets a timer; an [`Event::Timer`] with its number follows.

@@ -46,10 +46,14 @@ const STACK: usize = 256 * 1024;
 /// Look-ups at a time: names that nobody answers for must not take a thread each.
 const MAX_THREADS: usize = 16;
 
+/// Who answers for a name; may block.
+pub type LookUp = dyn Fn(&str, u16, Family) -> Found + Send + Sync;
+
 /// Runs look-ups and collects their answers.
-#[derive(Debug)]
 pub(crate) struct Resolver {
     desk: Arc<Desk>,
+    /// Asked on the helper threads.
+    look_up: Arc<LookUp>,
     answers: Receiver<(LookupId, Found)>,
     /// Answers that needed no thread; they wake nobody.
     pub(crate) known: VecDeque<(LookupId, Found)>,
@@ -57,22 +61,21 @@ pub(crate) struct Resolver {
 }
 
 /// What the threads share.
-#[derive(Debug)]
 struct Desk {
     waker: Arc<Waker>,
     sender: Sender<(LookupId, Found)>,
     queue: Mutex<Queue>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Queue {
     waiting: VecDeque<Question>,
     /// Threads that are alive; each ends when nothing waits.
     threads: usize,
 }
 
-#[derive(Debug)]
 struct Question {
+    look_up: Arc<LookUp>,
     id: LookupId,
     host: String,
     port: u16,
@@ -83,7 +86,13 @@ impl Resolver {
     pub(crate) fn new(waker: Arc<Waker>) -> Self {
         let (sender, answers) = channel();
         let desk = Desk { waker, sender, queue: Mutex::default() };
-        Self { desk: Arc::new(desk), answers, known: VecDeque::new(), next: 0 }
+        let desk = Arc::new(desk);
+        Self { desk, look_up: Arc::new(by_name), answers, known: VecDeque::new(), next: 0 }
+    }
+
+    /// Has somebody else asked from now on.
+    pub(crate) fn ask_of(&mut self, look_up: Arc<LookUp>) {
+        self.look_up = look_up;
     }
 
     /// Starts a look-up; its answer is there already, or comes with the waker.
@@ -92,7 +101,10 @@ impl Resolver {
         let id = self.next;
         match host.parse::<IpAddr>() {
             Ok(address) => self.known.push_back((id, numeric(address, port, family))),
-            Err(_) => self.ask(Question { id, host: host.to_owned(), port, family }),
+            Err(_) => {
+                let look_up = self.look_up.clone();
+                self.ask(Question { look_up, id, host: host.to_owned(), port, family });
+            }
         }
         id
     }
@@ -130,8 +142,8 @@ impl Desk {
 
     /// Answers questions until none waits.
     fn serve(&self) {
-        while let Some(Question { id, host, port, family }) = self.next() {
-            self.tell(id, by_name(&host, port, family));
+        while let Some(Question { look_up, id, host, port, family }) = self.next() {
+            self.tell(id, look_up(&host, port, family));
         }
     }
 
@@ -205,6 +217,24 @@ mod tests {
     fn a_name_is_looked_up_off_the_loop() {
         let found = answers("localhost", Family::V4).unwrap();
         assert_eq!(found, ["127.0.0.1:22".parse().unwrap()]);
+    }
+
+    #[test]
+    fn names_are_asked_of_whoever_is_named_for_it_and_addresses_of_nobody() {
+        let mut poll = Poll::new().unwrap();
+        let mut resolver = Resolver::new(Arc::new(Waker::new(poll.registry(), Token(0)).unwrap()));
+        resolver.ask_of(Arc::new(|host, port, _| Err(format!("{host}:{port}?"))));
+        resolver.look_up("localhost", 22, Family::Any);
+        let mut events = Events::with_capacity(1);
+        let found = loop {
+            if let Some((_, found)) = resolver.answer() {
+                break found;
+            }
+            poll.poll(&mut events, None).unwrap();
+        };
+        assert_eq!(found, Err("localhost:22?".to_owned()));
+        resolver.look_up("127.0.0.1", 22, Family::Any);
+        assert_eq!(resolver.answer().unwrap().1, Ok(vec!["127.0.0.1:22".parse().unwrap()]));
     }
 
     #[test]

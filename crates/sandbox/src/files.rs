@@ -34,8 +34,10 @@ pub(crate) fn restrict(policy: &Policy) -> Force {
 fn landlocked(policy: &Policy) -> Result<RulesetStatus, RulesetError> {
     let mut rules = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
-        .handle_access(AccessFs::from_all(NEWEST))?
-        .scope(Scope::Signal)?;
+        .handle_access(AccessFs::from_all(NEWEST))?;
+    if !policy.signals {
+        rules = rules.scope(Scope::Signal)?;
+    }
     for (ports, right) in ports(policy) {
         if *ports != Ports::Any {
             rules = rules.handle_access(right)?;

@@ -57,6 +57,8 @@ pub struct Policy {
     pub names: bool,
     /// Programs are started. They inherit what was given up, so only the kernel's back doors are closed then.
     pub programs: bool,
+    /// Processes that were started before are signalled, as the system's own rules allow.
+    pub signals: bool,
 }
 
 /// TCP ports; none by default.

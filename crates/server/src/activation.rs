@@ -11,7 +11,7 @@ use rustix::net::{AddressFamily, sockopt};
 use std::fs::OpenOptions;
 use std::io;
 use std::net::{TcpListener, TcpStream};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 
 /// The first descriptor that is handed over.
@@ -67,6 +67,27 @@ fn listener(handed: &mut ListenFd, index: usize) -> io::Result<Listener> {
     accepting(&socket, index)?;
     socket.set_nonblocking(true)?;
     Ok(Listener::Tcp(socket))
+}
+
+/// The same of a socket that came another way.
+///
+/// # Errors
+/// When it is no listening stream socket.
+pub(crate) fn listening(socket: OwnedFd, index: usize) -> io::Result<Listener> {
+    accepting(&socket, index)?;
+    match sockopt::socket_domain(&socket)? {
+        AddressFamily::UNIX => Ok(Listener::Unix(socket.into())),
+        _ => Ok(Listener::Tcp(socket.into())),
+    }
+}
+
+impl AsFd for Listener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Tcp(listener) => listener.as_fd(),
+            Self::Unix(listener) => listener.as_fd(),
+        }
+    }
 }
 
 fn accepting(socket: &impl AsFd, index: usize) -> io::Result<()> {
@@ -135,7 +156,6 @@ fn same(one: BorrowedFd<'_>, other: BorrowedFd<'_>) -> io::Result<bool> {
 mod tests {
     use super::*;
     use std::io::Write as _;
-    use std::os::fd::OwnedFd;
     use std::process::{Command, Output, Stdio};
 
     /// Says to a test that it is the server a manager started.

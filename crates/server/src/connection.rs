@@ -4,6 +4,7 @@
 //! Errors: none.   Allocates: what one connection needs; what the settings say is shared.
 //! Proved by: the interop tests.
 
+use crate::desk::Desk;
 use crate::limits::Ticket;
 use crate::log::Log;
 use crate::login::Login;
@@ -18,6 +19,8 @@ pub(crate) struct Connection {
     /// By which the log names it.
     pub(crate) number: u64,
     pub(crate) ends: Ends,
+    /// Where it asks for what needs privilege.
+    pub(crate) desk: Arc<dyn Desk>,
     /// Its place in the limits.
     pub(crate) ticket: Ticket,
     /// What was in force when it came.

@@ -74,6 +74,12 @@ impl Errands {
         Ok(Self { queue })
     }
 
+    /// Does `work` on a helper.
+    pub(crate) fn set(&self, work: impl FnOnce() + Send + 'static) {
+        // The helpers outlive every handle.
+        let _ = self.queue.send(Box::new(work));
+    }
+
     /// Does `work` on a helper, then `then` with its outcome on the loop of `home`.
     pub(crate) fn run<T: Send + 'static>(
         &self,
@@ -82,12 +88,10 @@ impl Errands {
         then: impl FnOnce(&mut Worker, &mut Reactor, T) + Send + 'static,
     ) {
         let home = home.clone();
-        let task = move || {
+        self.set(move || {
             let outcome = work();
             home.post(move |worker, reactor| then(worker, reactor, outcome));
-        };
-        // The helpers outlive every handle.
-        let _ = self.queue.send(Box::new(task));
+        });
     }
 }
 

@@ -5,13 +5,15 @@
 //! Proved by: interop `server::forwards`, `server::gateway`.
 
 use crate::connection::Connection;
-use crate::host::{Account, Host};
+use crate::desk::Desk;
+use crate::host::Account;
 use crate::owners::Owner;
 use crate::worker::Worker;
 use adit_forward::any_bound;
 use adit_forward::served::{Need, Notice, Place, Ticket};
 use adit_reactor::{Key, Listener, Reactor};
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -30,36 +32,31 @@ impl Worker {
     fn meet(&mut self, reactor: &mut Reactor, need: Need) {
         match need {
             Need::ConnectUnix { ticket, session, path } => {
-                let host = self.shared.host.clone();
                 self.as_user(
                     session,
-                    move |account| host.connect_unix(account, &path),
+                    move |desk, account| desk.connect_unix(account, &path),
                     move |worker, reactor, result| {
                         worker.forwards.unix_connected(reactor, ticket, result);
                         worker.serve_forwards(reactor);
                     },
                 );
             }
-            Need::ListenTcp { ticket, session, addresses } => {
-                let host = self.shared.host.clone();
-                let bind = move |account: &Account, address| host.listen_tcp(account, address);
+            Need::ListenTcp { ticket, session, asked, addresses } => {
                 self.as_user(
                     session,
-                    move |account| {
-                        any_bound(
-                            addresses.iter().map(|at| bind(account, *at).and_then(Listener::tcp)),
-                        )
+                    move |desk, account| {
+                        let bind = |at: &SocketAddr| desk.listen_tcp(account, &asked, *at);
+                        any_bound(addresses.iter().map(|at| bind(at).and_then(Listener::tcp)))
                     },
                     move |worker, reactor, result| worker.listening(reactor, ticket, result),
                 );
             }
             Need::ListenUnix { ticket, session, path, mask, unlink } => {
-                let host = self.shared.host.clone();
                 self.as_user(
                     session,
-                    move |account| {
-                        let bound = host.listen_unix(account, &path, mask, unlink)?;
-                        Ok(vec![Listener::unix_with(bound, remover(&host, account, &path))?])
+                    move |desk, account| {
+                        let bound = desk.listen_unix(account, &path, mask, unlink)?;
+                        Ok(vec![Listener::unix_with(bound, remover(desk, account, &path))?])
                     },
                     move |worker, reactor, result| worker.listening(reactor, ticket, result),
                 );
@@ -74,12 +71,13 @@ impl Worker {
     fn as_user<T: Send + 'static>(
         &self,
         session: Key,
-        work: impl FnOnce(&Account) -> io::Result<T> + Send + 'static,
+        work: impl FnOnce(&Arc<dyn Desk>, &Account) -> io::Result<T> + Send + 'static,
         then: impl FnOnce(&mut Self, &mut Reactor, io::Result<T>) + Send + 'static,
     ) {
-        let member = self.connections.get(&session).and_then(Connection::member);
-        let Some(account) = member.map(|member| member.account.clone()) else { return };
-        self.shared.errands.run(&self.postbox, move || work(&account), then);
+        let Some(connection) = self.connections.get(&session) else { return };
+        let Some(member) = connection.member() else { return };
+        let (desk, account) = (connection.desk.clone(), member.account.clone());
+        self.shared.errands.run(&self.postbox, move || work(&desk, &account), then);
     }
 
     fn listening(
@@ -152,10 +150,10 @@ impl Worker {
 }
 
 /// What removes a unix socket once nobody listens on it, with the rights of who had it made.
-fn remover(host: &Arc<dyn Host>, account: &Account, path: &str) -> impl FnOnce() + Send + 'static {
-    let (host, account, path) = (host.clone(), account.clone(), path.to_owned());
+fn remover(desk: &Arc<dyn Desk>, account: &Account, path: &str) -> impl FnOnce() + Send + 'static {
+    let (desk, account, path) = (desk.clone(), account.clone(), path.to_owned());
     move || {
         // It may be gone; then there is nothing to do.
-        let _ = host.unlink_unix(&account, &path);
+        let _ = desk.unlink_unix(&account, &path);
     }
 }

@@ -7,13 +7,14 @@
 use crate::activation::{Activated, Listener as Handed};
 use crate::connection::Ends;
 use crate::errand::Postbox;
+use crate::keeper::Wish;
 use crate::log::{Endpoint, Event as Happened, Peer};
 use crate::notify::Notify;
 use crate::rules;
 use crate::settings::Settings;
 use crate::shared::Shared;
-use crate::start::{self, Source};
-use adit_config::Note;
+use crate::start::{self, Origin};
+use adit_config::server::Disk;
 use adit_crypto::{Random, SystemRandom};
 use adit_forward::os_words;
 use adit_reactor::{Event, Handler, Key, Listener, Millis, Reactor, Socket};
@@ -23,6 +24,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::Receiver;
 
 /// How long connections have to take their goodbye at the end.
 const FAREWELL: Millis = 2000;
@@ -50,6 +52,14 @@ pub(crate) struct Front {
     /// One connection is all there will be (`-d`, `-i`).
     single: bool,
     ending: Option<Ending>,
+}
+
+/// Where settings come from.
+pub(crate) enum Source {
+    /// Files, read by this process.
+    Own(Origin),
+    /// The keeper, which reads them, and has more to say.
+    Keeper(Receiver<Wish>),
 }
 
 /// The server is about to end.
@@ -101,7 +111,7 @@ impl Front {
     /// # Errors
     /// When nothing at all can be listened on.
     pub(crate) fn listen(&mut self, reactor: &mut Reactor) -> Result<(), String> {
-        let wanted = start::listen_addresses(&self.shared.settings().global)?;
+        let wanted = self.shared.door.addresses(&self.shared.settings().global)?;
         let stale: Vec<SocketAddr> =
             self.listeners.keys().filter(|at| !wanted.contains(at)).copied().collect();
         for address in stale {
@@ -118,7 +128,7 @@ impl Front {
     }
 
     fn listen_on(&mut self, reactor: &mut Reactor, address: SocketAddr) {
-        let bound = adit_forward::listen::bind_tcp(address).and_then(|listener| {
+        let bound = self.shared.door.bind(address).and_then(Listener::tcp).and_then(|listener| {
             let at = listener.local_addr().unwrap_or(address);
             Ok((at, reactor.listen(listener)?))
         });
@@ -217,47 +227,57 @@ impl Front {
     }
 
     fn signalled(&mut self, reactor: &mut Reactor, number: usize) {
+        // A service manager signals all processes of a unit; the keeper says what comes of it, once.
+        if matches!(self.source, Source::Keeper(_)) {
+            return;
+        }
         match SIGNALS.get(number) {
             Some(&Signal::HUP) => self.reload(reactor),
-            Some(&signal) => {
-                let connections = self.connections();
-                let signal = signal.as_raw();
-                self.shared.log.event(&Happened::ServerStopping { signal, connections });
-                self.leave(reactor);
-            }
+            Some(&signal) => self.stop(reactor, signal.as_raw()),
             None => {}
         }
+    }
+
+    fn stop(&mut self, reactor: &mut Reactor, signal: i32) {
+        let connections = self.connections();
+        self.shared.log.event(&Happened::ServerStopping { signal, connections });
+        self.leave(reactor);
     }
 
     fn connections(&self) -> u64 {
         self.shared.limits().connections() as u64
     }
 
-    /// Reads the configuration again; what is wrong with it is logged, and the old one stays.
+    /// Reads the configuration again, unless that is the keeper's to do.
     fn reload(&mut self, reactor: &mut Reactor) {
+        let Source::Own(origin) = &self.source else { return };
         self.notify.reloading();
-        match self.source.load() {
-            Ok((settings, complaints)) => self.put_in_force(reactor, settings, &complaints),
-            Err(errors) => {
-                for error in errors {
-                    self.shared.log.error(format_args!("{error}"));
-                }
-                self.shared.log.error(format_args!("the configuration stays as it was"));
-            }
+        if let Some(settings) = origin.load_again(&Disk, &self.shared.log) {
+            self.put_in_force(reactor, settings);
         }
         self.notify.ready(&self.status());
     }
 
-    fn put_in_force(&mut self, reactor: &mut Reactor, settings: Settings, complaints: &[Note]) {
-        let log = self.shared.log.clone();
-        let options = settings.global.clone();
-        if let Err(error) = log.reopen(&self.source.destination(&options)) {
-            log.error(format_args!("the log stays where it was: {}", os_words(&error)));
+    /// What the keeper wants.
+    fn heed_keeper(&mut self, reactor: &mut Reactor) {
+        while let Source::Keeper(wishes) = &self.source {
+            match wishes.try_recv() {
+                Ok(Wish::Stop(signal)) => self.stop(reactor, signal as i32),
+                Ok(Wish::Reload(settings)) => {
+                    let options = settings.global.clone();
+                    self.shared.log.configure(options.log_level, start::format(&options));
+                    self.put_in_force(reactor, *settings);
+                    self.notify.ready(&self.status());
+                }
+                // Without it no key signs and nobody logs in.
+                Ok(Wish::Gone) => self.ending = Some(Ending::Now),
+                Err(_) => return,
+            }
         }
-        log.configure(options.log_level, start::format(&options));
-        for Note { level, text } in complaints {
-            log.say(*level, format_args!("{text}"));
-        }
+    }
+
+    fn put_in_force(&mut self, reactor: &mut Reactor, settings: Settings) {
+        let (log, options) = (self.shared.log.clone(), settings.global.clone());
         self.shared.limits().configure(&rules::limits(&options));
         self.shared.replace(settings);
         // Those of a service manager stay: it has the configuration for them.
@@ -328,7 +348,10 @@ impl Handler for Front {
             Event::Accepted { stream, .. } => self.accepted(reactor, stream),
             Event::Signal(number) => self.signalled(reactor, number),
             Event::Timer(id) => self.due(reactor, id),
-            Event::Woken => self.loop_ended(),
+            Event::Woken => {
+                self.heed_keeper(reactor);
+                self.loop_ended();
+            }
             Event::AcceptFailed { error, .. } => self
                 .shared
                 .log

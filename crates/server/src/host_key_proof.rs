@@ -26,12 +26,14 @@ impl Worker {
         let session_id =
             reactor.engine(key).and_then(|engine| engine.session_id().map(<[u8]>::to_vec));
         let rsa = reactor.engine(key).and_then(|engine| Some(engine.negotiated()?.host_key));
-        let ring =
-            self.connections.get(&key).map(|connection| connection.settings.host_keys.clone());
-        let (Some(session_id), Some(rsa), Some(ring)) = (session_id, rsa, ring) else { return };
+        let connection = self.connections.get(&key);
+        let (Some(session_id), Some(rsa), Some(connection)) = (session_id, rsa, connection) else {
+            return;
+        };
+        let (desk, settings) = (connection.desk.clone(), connection.settings.clone());
         self.shared.errands.run(
             &self.postbox,
-            move || proof(&ring, rsa.signature, &session_id, &keys),
+            move || desk.prove(&settings, rsa.signature, &session_id, &keys),
             move |_, reactor, proof| {
                 if let Some(engine) = reactor.engine(key) {
                     engine.reply(token, proof.as_deref().map_or(Answer::Failure, Answer::Data));
@@ -42,7 +44,7 @@ impl Worker {
 }
 
 /// `string signature` for every `string key`, in their order.
-fn proof(
+pub(crate) fn proof(
     ring: &HostKeyRing,
     rsa: SignatureAlgorithm,
     session_id: &[u8],

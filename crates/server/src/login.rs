@@ -5,6 +5,7 @@
 //! Proved by: `tests` below, those of the worker, interop `server`.
 
 use crate::connection::{Connection, Ends, Fault, Phase};
+use crate::desk::{Applicant, Asked};
 use crate::host::root_login::root_may_log_in;
 use crate::host::{Account, Host, KeyRefusal, KeyRules, KeyVerdict, Origin, ShownKey};
 use crate::log::Event;
@@ -30,12 +31,8 @@ const MAX_BANNER: u64 = 1 << 20;
 
 /// Somebody who wants to be let in.
 pub(crate) struct Login {
-    user: String,
-    /// None for whoever may not log in.
-    account: Option<Arc<Account>>,
-    origin: Arc<Origin>,
+    applicant: Arc<Applicant>,
     pub(crate) options: Arc<ServerOptions>,
-    key_rules: Arc<KeyRules>,
     /// What the keys that have signed are good for.
     granted: Vec<(Vec<u8>, Grants)>,
     /// When the request that is being answered came.
@@ -48,14 +45,19 @@ pub(crate) struct Login {
 
 /// What was found out about a user.
 pub(crate) struct Who {
-    account: Option<Account>,
-    /// Why there is none, for the log.
-    why: Option<NotIn>,
-    origin: Origin,
-    options: Arc<ServerOptions>,
+    /// Whoever may log in.
+    pub(crate) account: Option<Account>,
+    /// The groups of whoever it is.
+    pub(crate) groups: Vec<String>,
+    /// Nobody has the name, as far as Match is concerned.
+    pub(crate) unknown: bool,
+    /// Why there is no account, for the log.
+    pub(crate) why: Option<NotIn>,
+    pub(crate) origin: Origin,
+    pub(crate) options: Arc<ServerOptions>,
     /// Anybody has a password.
-    passwords: bool,
-    banner: Option<Vec<u8>>,
+    pub(crate) passwords: bool,
+    pub(crate) banner: Option<Vec<u8>>,
 }
 
 /// Why somebody may not log in, whatever they prove.
@@ -67,14 +69,24 @@ pub(crate) enum NotIn {
     Refused(String),
 }
 
+impl NotIn {
+    /// None for a name that nobody has.
+    pub(crate) fn reason(self) -> Option<String> {
+        match self {
+            Self::Unknown => None,
+            Self::Refused(why) => Some(why),
+        }
+    }
+}
+
 impl Login {
     pub(crate) fn user(&self) -> &str {
-        &self.user
+        &self.applicant.user
     }
 
     /// Whether the user does not exist or may not log in.
-    pub(crate) const fn is_invalid(&self) -> bool {
-        self.account.is_none()
+    pub(crate) fn is_invalid(&self) -> bool {
+        self.applicant.account.is_none()
     }
 }
 
@@ -103,12 +115,12 @@ impl Worker {
 
     fn find_user(&mut self, key: Key, user: String, now: Millis) {
         let Some(connection) = self.connections.get(&key) else { return };
-        let (host, settings) = (self.shared.host.clone(), connection.settings.clone());
+        let (desk, settings) = (connection.desk.clone(), connection.settings.clone());
         let ends = connection.ends;
         let name = user.clone();
         self.shared.errands.run(
             &self.postbox,
-            move || who_is(&*host, &settings, &name, ends),
+            move || desk.who_is(&settings, &name, ends),
             move |worker, reactor, who| worker.user_found(reactor, key, user, who, now),
         );
     }
@@ -124,10 +136,13 @@ impl Worker {
         let Some(connection) = self.connections.get_mut(&key) else { return };
         let (policy, options) = (policy(&who), who.options.clone());
         connection.phase = Phase::Login(Box::new(Login {
-            user,
-            account: who.account.map(Arc::new),
-            origin: Arc::new(who.origin),
-            key_rules: Arc::new(rules::keys(&who.options)),
+            applicant: Arc::new(Applicant {
+                user,
+                account: who.account.map(Arc::new),
+                origin: who.origin,
+                key_rules: rules::keys(&who.options),
+                options: who.options.clone(),
+            }),
             options: who.options,
             granted: Vec::new(),
             asked_at,
@@ -149,19 +164,15 @@ impl Worker {
     }
 
     fn check_key(&mut self, key: Key, check: CheckKey) {
-        let Some(login) = self.connections.get_mut(&key).and_then(Connection::login) else {
-            return;
-        };
+        let Some(connection) = self.connections.get_mut(&key) else { return };
+        let desk = connection.desk.clone();
+        let Some(login) = connection.login() else { return };
         login.attempt = Some(check.public_key.clone());
-        let (account, origin) = (login.account.clone(), login.origin.clone());
-        let (rules, options) = (login.key_rules.clone(), login.options.clone());
-        let host = self.shared.host.clone();
+        let applicant = login.applicant.clone();
         self.shared.errands.run(
             &self.postbox,
             move || {
-                let shown = ShownKey { blob: &check.public_key, flags: check.key_flags };
-                let verdict =
-                    verdict(&*host, account.as_deref(), &shown, &origin, &rules, &options);
+                let verdict = desk.check_key(&applicant, &check);
                 (check, verdict)
             },
             move |worker, reactor, (check, verdict)| {
@@ -193,7 +204,8 @@ impl Worker {
     }
 
     fn check_password(&mut self, key: Key, password: Secret, change: bool) {
-        self.with_password(key, password, move |reactor, accepted| {
+        let asked = if change { Asked::ToChange } else { Asked::Plainly };
+        self.with_password(key, password, asked, move |reactor, accepted| {
             let verdict = match accepted && !change {
                 true => PasswordVerdict::Accepted,
                 // Passwords are changed where they are kept, not here.
@@ -205,14 +217,12 @@ impl Worker {
 
     /// The one question that is asked interactively: the password.
     fn prompt(&mut self, reactor: &mut Reactor, key: Key) {
-        let prompts = vec![Prompt { text: b"Password: ".to_vec(), echo: false }];
-        let step = Interactive::Prompts { name: Vec::new(), instruction: Vec::new(), prompts };
-        reactor.answer_login(key, |server| server.interactive(step));
+        reactor.answer_login(key, |server| server.interactive(password_prompt()));
     }
 
     fn check_responses(&mut self, key: Key, responses: Vec<Secret>) {
         let Some(password) = responses.into_iter().next() else { return };
-        self.with_password(key, password, move |reactor, accepted| {
+        self.with_password(key, password, Asked::Interactively, move |reactor, accepted| {
             let step = if accepted { Interactive::Accepted } else { Interactive::Refused };
             reactor.answer_login(key, |server| server.interactive(step));
         });
@@ -222,23 +232,17 @@ impl Worker {
         &mut self,
         key: Key,
         password: Secret,
+        asked: Asked,
         then: impl FnOnce(&mut Reactor, bool) + Send + 'static,
     ) {
-        let Some(login) = self.connections.get_mut(&key).and_then(Connection::login) else {
-            return;
-        };
+        let Some(connection) = self.connections.get_mut(&key) else { return };
+        let desk = connection.desk.clone();
+        let Some(login) = connection.login() else { return };
         login.attempt = None;
-        let (account, options) = (login.account.clone(), login.options.clone());
-        let host = self.shared.host.clone();
+        let applicant = login.applicant.clone();
         self.shared.errands.run(
             &self.postbox,
-            move || {
-                let account = account.as_deref().filter(|account| {
-                    !account.is_root() || root_may_log_in(options.permit_root_login, false, false)
-                });
-                let permit_empty = options.permit_empty_passwords;
-                host.check_password(account, password.expose(), permit_empty)
-            },
+            move || desk.check_password(&applicant, password.expose(), asked),
             move |_, reactor, accepted| then(reactor, accepted),
         );
     }
@@ -265,7 +269,7 @@ impl Worker {
         }
         let Some(connection) = self.connections.get_mut(&key) else { return };
         let Phase::Login(login) = &mut connection.phase else { return };
-        let Some(account) = login.account.clone() else { return };
+        let Some(account) = login.applicant.account.clone() else { return };
         let granted = std::mem::take(&mut login.granted);
         let permissions = Permissions::new(account, login.options.clone(), granted, proven);
         let admitted = permissions.and_then(|permissions| {
@@ -297,7 +301,7 @@ fn pause_until(asked_at: Millis, now: Millis) -> Millis {
 }
 
 /// What the host says of a key, and PermitRootLogin of root's.
-fn verdict(
+pub(crate) fn verdict(
     host: &dyn Host,
     account: Option<&Account>,
     key: &ShownKey<'_>,
@@ -316,12 +320,9 @@ fn verdict(
 }
 
 /// Asks the host who this is, and what is in force for them.
-fn who_is(host: &dyn Host, settings: &Settings, user: &str, ends: Ends) -> Who {
+pub(crate) fn who_is(host: &dyn Host, settings: &Settings, user: &str, ends: Ends) -> Who {
     let found = host.account(user);
-    // A pipe comes from this machine.
-    let nowhere = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    let address = ends.remote.map_or(nowhere, |remote| remote.ip().to_canonical());
-    let origin = Origin { address, host: settings.host_name(ends) };
+    let origin = Origin { address: address_of(ends), host: settings.host_name(ends) };
     let account = found.as_ref().ok().and_then(Option::as_ref);
     let context = MatchContext {
         user: Some(user),
@@ -342,12 +343,28 @@ fn who_is(host: &dyn Host, settings: &Settings, user: &str, ends: Ends) -> Who {
     };
     let banner = options.banner.as_deref().and_then(|path| read(path.as_ref(), MAX_BANNER).ok());
     let why = allowed.err();
-    let account = found.ok().flatten().filter(|_| why.is_none());
-    Who { account, why, origin, options, passwords: host.has_passwords(), banner }
+    let found = found.ok().flatten();
+    let groups = found.as_ref().map(|account| account.groups.clone()).unwrap_or_default();
+    let unknown = found.is_none();
+    let account = found.filter(|_| why.is_none());
+    let passwords = host.has_passwords();
+    Who { account, groups, unknown, why, origin, options, passwords, banner }
+}
+
+/// Where a client is; a pipe comes from this machine.
+pub(crate) fn address_of(ends: Ends) -> IpAddr {
+    let nowhere = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    ends.remote.map_or(nowhere, |remote| remote.ip().to_canonical())
+}
+
+/// The one question that is asked interactively.
+pub(crate) fn password_prompt() -> Interactive {
+    let prompts = vec![Prompt { text: b"Password: ".to_vec(), echo: false }];
+    Interactive::Prompts { name: Vec::new(), instruction: Vec::new(), prompts }
 }
 
 /// What is asked of a user; of one that cannot log in, the same.
-fn policy(who: &Who) -> Policy {
+pub(crate) fn policy(who: &Who) -> Policy {
     let options = &who.options;
     let enabled = [
         (Method::Publickey, options.pubkey_authentication),

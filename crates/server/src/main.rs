@@ -9,6 +9,7 @@ mod activation;
 mod algorithms;
 mod args;
 mod connection;
+mod desk;
 mod errand;
 mod forwards;
 mod front;
@@ -16,6 +17,7 @@ mod host;
 mod host_key_proof;
 mod idle;
 mod init;
+mod keeper;
 mod limits;
 mod log;
 mod login;
@@ -41,6 +43,9 @@ fn main() -> std::process::ExitCode {
     let mut arguments = std::env::args_os().skip(1).peekable();
     if arguments.next_if(|first| first == session::LAUNCH).is_some() {
         return session::launch::run(arguments);
+    }
+    if arguments.next_if(|first| first == keeper::NETWORK).is_some() {
+        return keeper::run();
     }
     start::main()
 }

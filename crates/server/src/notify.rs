@@ -4,22 +4,40 @@
 //! Errors: only a socket that cannot be made; a message that is not taken is lost.   Allocates: a line at a time.
 //! Proved by: `tests` below.
 
+use crate::keeper::Link;
 use rustix::time::{ClockId, clock_gettime};
 use std::ffi::OsString;
 use std::io;
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The way to the service manager.
-#[derive(Debug)]
 pub(crate) struct Notify {
-    manager: Option<(UnixDatagram, SocketAddr)>,
+    way: Way,
+    /// How often it is fed: twice in the time after which the manager gives the server up.
     watchdog: Option<Duration>,
 }
 
+/// How it is told.
+enum Way {
+    /// There is nobody to tell.
+    Nobody,
+    /// By a datagram.
+    Manager(UnixDatagram, SocketAddr),
+    /// By the keeper, whom the manager knows.
+    Keeper(Arc<Link>),
+}
+
 impl Notify {
+    /// Has the keeper tell it.
+    pub(crate) const fn through(keeper: Arc<Link>, watchdog: Option<Duration>) -> Self {
+        // The interval is for calls already.
+        Self { way: Way::Keeper(keeper), watchdog }
+    }
+
     /// Whom the environment names.
     ///
     /// # Errors
@@ -30,7 +48,7 @@ impl Notify {
 
     fn new(variable: impl Fn(&str) -> Option<OsString>, process: u32) -> io::Result<Self> {
         let Some(name) = variable("NOTIFY_SOCKET").filter(|name| !name.is_empty()) else {
-            return Ok(Self { manager: None, watchdog: None });
+            return Ok(Self { way: Way::Nobody, watchdog: None });
         };
         let number = |name| variable(name)?.to_str()?.parse::<u64>().ok();
         // WATCHDOG_PID names the process that is watched; a child may have inherited it.
@@ -39,14 +57,17 @@ impl Notify {
         let socket = UnixDatagram::unbound()?;
         socket.set_nonblocking(true)?;
         Ok(Self {
-            manager: Some((socket, address(&name)?)),
-            watchdog: micros.map(Duration::from_micros),
+            way: Way::Manager(socket, address(&name)?),
+            watchdog: micros.map(|micros| Duration::from_micros(micros) / 2),
         })
     }
 
     /// Connections are accepted.
     pub(crate) fn ready(&self, status: &str) {
-        self.send(&format!("READY=1\nSTATUS={}", line(status)));
+        match &self.way {
+            Way::Keeper(keeper) => keeper.ready(status),
+            _ => self.send(&format!("READY=1\nSTATUS={}", line(status))),
+        }
     }
 
     /// The configuration is being read again; [`Notify::ready`] says when it is done.
@@ -58,21 +79,27 @@ impl Notify {
 
     /// The server ends.
     pub(crate) fn stopping(&self) {
-        self.send("STOPPING=1");
+        match &self.way {
+            Way::Keeper(keeper) => keeper.stopping(),
+            _ => self.send("STOPPING=1"),
+        }
     }
 
     /// The server is alive.
     pub(crate) fn watchdog(&self) {
-        self.send("WATCHDOG=1");
+        match &self.way {
+            Way::Keeper(keeper) => keeper.alive(),
+            _ => self.send("WATCHDOG=1"),
+        }
     }
 
     /// How often [`Notify::watchdog`] is to be called: twice in the time after which the manager gives the server up.
-    pub(crate) fn watchdog_interval(&self) -> Option<Duration> {
-        self.watchdog.map(|patience| patience / 2)
+    pub(crate) const fn watchdog_interval(&self) -> Option<Duration> {
+        self.watchdog
     }
 
     fn send(&self, message: &str) {
-        if let Some((socket, manager)) = &self.manager {
+        if let Way::Manager(socket, manager) = &self.way {
             // A manager that does not listen asks again in its own way.
             let _ = socket.send_to_addr(message.as_bytes(), manager);
         }
@@ -172,7 +199,7 @@ mod tests {
     #[test]
     fn an_address_of_another_kind_is_an_error_that_names_it() {
         let variable = |name: &str| (name == "NOTIFY_SOCKET").then(|| "vsock:2:1234".into());
-        let error = Notify::new(variable, 1).unwrap_err();
+        let error = Notify::new(variable, 1).err().unwrap();
         assert!(error.to_string().contains("vsock:2:1234"));
     }
 

@@ -1,6 +1,7 @@
 //! The sandbox: what a gateway still needs once it is set up; all else is given up. docs/SECURITY.md.
 //! Touches: this process's rights.   Never: a connection; a file's content.
-//! Invariants: entered before the first thread and the first connection; who starts sessions stays outside.
+//! Invariants: entered before the first thread and the first connection; who starts sessions stays outside; where there is a
+//! keeper both processes are inside, each with its own half of what is needed.
 //! Errors: none; what a kernel cannot do is in the log at DEBUG1.   Allocates: once.
 //! Proved by: `tests` below, interop `sandbox.rs` and `server::gateway`, which runs in it.
 
@@ -10,16 +11,53 @@ use adit_config::types::{AllowForwarding, Role};
 use adit_sandbox::{Policy, Ports, enter};
 use std::path::{Path, PathBuf};
 
+/// Where names are asked for when an answer is too long for a datagram.
+const DNS: u16 = 53;
+
+/// What this process is to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// The whole server.
+    Everything,
+    /// The keeper: another process talks to clients.
+    Keeper,
+}
+
 /// Enters it where the role allows; gives what there is to say of it.
-pub(crate) fn confine(config: &ServerConfig, log: &Destination) -> String {
+pub(crate) fn confine(config: &ServerConfig, log: &Destination, part: Part) -> String {
     let options = config.global_options();
     match options.role {
         _ if !options.sandbox => "off".to_owned(),
-        Role::Gateway => enter(&policy(config, log)).to_string(),
+        Role::Gateway => {
+            let everything = policy(config, log);
+            let policy = match part {
+                Part::Everything => everything,
+                Part::Keeper => keepers(everything),
+            };
+            enter(&policy).to_string()
+        }
         Role::Auto | Role::User | Role::System => {
             "off: sessions would inherit it; Role gateway has none".to_owned()
         }
     }
+}
+
+/// The same for the process that talks to the network.
+pub(crate) fn confine_network(options: &ServerOptions) -> String {
+    match options.sandbox {
+        true => enter(&networks()).to_string(),
+        false => "off".to_owned(),
+    }
+}
+
+/// Ports, and nothing that has a name in the file system.
+fn networks() -> Policy {
+    Policy { bind: Ports::Any, connect: Ports::Any, ..Policy::default() }
+}
+
+/// Clients' connections are the other process's, which was started before and may have to be ended.
+fn keepers(everything: Policy) -> Policy {
+    Policy { connect: Ports::Only(vec![DNS]), signals: true, ..everything }
 }
 
 /// What a gateway of this configuration needs, also after it was read again.
@@ -43,6 +81,7 @@ fn policy(config: &ServerConfig, log: &Destination) -> Policy {
         connect: Ports::Any,
         names: true,
         programs: parts.iter().any(starts_programs),
+        signals: false,
     }
 }
 
@@ -144,12 +183,27 @@ mod tests {
     fn only_a_gateway_is_confined_and_only_if_wanted() {
         let confined = |line: &str| {
             let config = ServerConfig::load(None, &[line.to_owned()], &ALGORITHMS).unwrap();
-            confine(&config, &Destination::Stderr)
+            confine(&config, &Destination::Stderr, Part::Everything)
         };
         assert!(confined("Role user").starts_with("off: "));
         assert!(confined("Role system").starts_with("off: "));
         let lines = ["Role gateway".to_owned(), "Sandbox no".to_owned()];
         let config = ServerConfig::load(None, &lines, &ALGORITHMS).unwrap();
-        assert_eq!(confine(&config, &Destination::Stderr), "off");
+        for part in [Part::Everything, Part::Keeper] {
+            assert_eq!(confine(&config, &Destination::Stderr, part), "off");
+        }
+        assert_eq!(confine_network(&config.global_options()), "off");
+    }
+
+    #[test]
+    fn of_two_processes_one_has_files_and_the_other_clients() {
+        let network = networks();
+        assert!(network.read.is_empty() && network.write.is_empty() && network.sockets.is_empty());
+        assert!(!network.names && !network.programs && !network.signals);
+        assert_eq!((network.bind, network.connect), (Ports::Any, Ports::Any));
+        let whole = of("HostKey /a/keys/host", &Destination::Stderr);
+        let keeper = keepers(whole.clone());
+        assert_eq!(keeper.connect, Ports::Only(vec![DNS]));
+        assert_eq!(Policy { connect: Ports::Any, signals: false, ..keeper }, whole);
     }
 }

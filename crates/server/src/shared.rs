@@ -1,10 +1,12 @@
-//! What all loops share: the host, the settings in force, the limits, the log, and who listens where.
+//! What all loops share: the door to the host, the settings in force, the limits, the log, and who listens where.
 //! Touches: locks, held for a look-up.   Never: sockets, a loop's connections.
 //! Invariants: settings never change, a reload replaces them; a connection keeps those it came in under.
 //! Errors: none.   Allocates: per reload.
 //! Proved by: the interop tests.
 
+use crate::desk::Door;
 use crate::errand::Errands;
+#[cfg(test)]
 use crate::host::Host;
 use crate::limits::Limits;
 use crate::log::Log;
@@ -17,7 +19,7 @@ use std::time::Instant;
 
 /// What all loops share.
 pub(crate) struct Shared {
-    pub(crate) host: Arc<dyn Host>,
+    pub(crate) door: Door,
     pub(crate) errands: Errands,
     pub(crate) log: Log,
     settings: RwLock<Arc<Settings>>,
@@ -32,7 +34,7 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn new(
-        host: Arc<dyn Host>,
+        door: Door,
         errands: Errands,
         log: Log,
         settings: Settings,
@@ -41,7 +43,7 @@ impl Shared {
     ) -> Self {
         let memory = Memory::new(settings.global.memory_limit);
         Self {
-            host,
+            door,
             errands,
             log,
             memory,
@@ -63,7 +65,7 @@ impl Shared {
         let config = adit_config::server::ServerConfig::load(None, &lines, algorithms).unwrap();
         let settings = Settings::with_keys(config, HostKeyRing::of(adit_testkit::keys::key(7)));
         let limits = Limits::new(crate::rules::limits(&settings.global));
-        Self::new(host, Errands::new(2).unwrap(), log, settings, limits, None)
+        Self::new(Door::Open(host), Errands::new(2).unwrap(), log, settings, limits, None)
     }
 
     /// What is in force now.

@@ -8,22 +8,25 @@ use crate::activation::{self, Activated, Inherited};
 use crate::algorithms::ALGORITHMS;
 use crate::args::{Action, Args, ConnectionSpec, LogTo};
 use crate::connection::Ends;
+use crate::desk::Door;
 use crate::errand::{Errands, Postbox};
-use crate::front::{Front, Loop, SIGNALS};
+use crate::front::{Front, Loop, SIGNALS, Source};
 use crate::host::gateway::GatewayHost;
 use crate::host::system::SystemHost;
 use crate::host::user::UserHost;
 use crate::host::{Host, keys, password};
+use crate::keeper::{self, Charge, Recorder, Terms, network_user};
 use crate::limits::Limits;
 use crate::log::{Destination, Format, Log};
 use crate::notify::Notify;
 use crate::pidfile::PidFile;
+use crate::sandbox::Part;
 use crate::settings::Settings;
 use crate::shared::Shared;
 use crate::worker::Worker;
 use crate::{args, init, rules, sandbox};
 use adit_config::Note;
-use adit_config::server::{ServerConfig, ServerOptions};
+use adit_config::server::{Disk, Files, ServerConfig, ServerOptions};
 use adit_config::types::{LogFormat, LogLevel, Role};
 use adit_forward::os_words;
 use adit_reactor::background::{self, Background};
@@ -39,10 +42,10 @@ use std::thread;
 use zeroize::Zeroizing;
 
 /// sshd's exit status for all that goes wrong at the start.
-const FAILURE: u8 = 255;
+pub(crate) const FAILURE: u8 = 255;
 
 /// Helper threads for what may block: two for each processor, so that one slow disk or directory does not stop logins.
-const ERRANDS_PER_LOOP: usize = 2;
+pub(crate) const ERRANDS_PER_LOOP: usize = 2;
 
 /// What ended the start: lines for stderr, and the exit status.
 struct Failed {
@@ -109,26 +112,32 @@ fn prepare(folder: &Path, port: Option<u16>) -> Result<String, Failed> {
         .map_err(|error| Failed { lines: vec![error.to_string()], status: 1 })
 }
 
-/// Where settings come from, now and at every SIGHUP.
-pub(crate) struct Source {
+/// What settings are read from, now and at every SIGHUP.
+pub(crate) struct Origin {
     file: Option<PathBuf>,
     overrides: Vec<String>,
     destination: LogTo,
 }
 
-impl Source {
+impl Origin {
     fn of(args: &Args) -> io::Result<Self> {
         // A daemon is in another folder by the time of a SIGHUP.
         let file = args.config_file.as_deref().map(std::path::absolute).transpose()?;
         Ok(Self { file, overrides: args.overrides.clone(), destination: args.log_to.clone() })
     }
 
+    /// No files at all.
+    #[cfg(test)]
+    pub(crate) const fn nowhere() -> Self {
+        Self { file: None, overrides: Vec::new(), destination: LogTo::Stderr }
+    }
+
     /// Reads the configuration and the host keys; complaints that do not matter come with it.
     ///
     /// # Errors
     /// Every line that is wrong.
-    pub(crate) fn load(&self) -> Result<(Settings, Vec<Note>), Vec<String>> {
-        let config = load(self.file.as_deref(), &self.overrides)?;
+    fn load(&self, files: &dyn Files) -> Result<(Settings, Vec<Note>), Vec<String>> {
+        let config = load(files, self.file.as_deref(), &self.overrides)?;
         let notes = config.notes().to_vec();
         let (settings, complaints) = Settings::new(config);
         match settings {
@@ -143,8 +152,36 @@ impl Source {
         }
     }
 
+    /// The same once more: what is wrong is logged and nothing comes of it; what is right has the log already.
+    pub(crate) fn load_again(&self, files: &dyn Files, log: &Log) -> Option<Settings> {
+        let (settings, complaints) = match self.load(files) {
+            Ok(loaded) => loaded,
+            Err(errors) => {
+                for error in errors {
+                    log.error(format_args!("{error}"));
+                }
+                log.error(format_args!("the configuration stays as it was"));
+                return None;
+            }
+        };
+        let options = &settings.global;
+        if let Err(error) = log.reopen(&self.destination(options)) {
+            log.error(format_args!("the log stays where it was: {}", os_words(&error)));
+        }
+        log.configure(options.log_level, format(options));
+        for Note { level, text } in complaints {
+            log.say(level, format_args!("{text}"));
+        }
+        Some(settings)
+    }
+
+    /// What another process needs to come to the same settings.
+    pub(crate) fn terms(&self, recorder: Recorder, settings: &Settings) -> Terms {
+        Terms::new(self.file.as_deref(), &self.overrides, recorder, &settings.host_keys)
+    }
+
     /// Where the log goes under these options.
-    pub(crate) fn destination(&self, options: &ServerOptions) -> Destination {
+    fn destination(&self, options: &ServerOptions) -> Destination {
         match &self.destination {
             LogTo::Syslog => Destination::Syslog(options.syslog_facility),
             LogTo::Stderr => Destination::Stderr,
@@ -153,13 +190,17 @@ impl Source {
     }
 }
 
-fn load(file: Option<&Path>, overrides: &[String]) -> Result<ServerConfig, Vec<String>> {
-    ServerConfig::load(file, overrides, &ALGORITHMS)
+fn load(
+    files: &dyn Files,
+    file: Option<&Path>,
+    overrides: &[String],
+) -> Result<ServerConfig, Vec<String>> {
+    ServerConfig::load_from(files, file, overrides, &ALGORITHMS)
         .map_err(|errors| errors.iter().map(ToString::to_string).collect())
 }
 
 fn configuration(args: &Args) -> Result<ServerConfig, Failed> {
-    load(args.config_file.as_deref(), &args.overrides).map_err(several)
+    load(&Disk, args.config_file.as_deref(), &args.overrides).map_err(several)
 }
 
 fn several(lines: Vec<String>) -> Failed {
@@ -173,6 +214,7 @@ fn tested(args: &Args) -> Result<ServerConfig, Failed> {
         eprintln!("{}", note.text);
     }
     host(&config.global_options())?;
+    network_user(&config.global_options(), is_root())?;
     let (settings, complaints) = Settings::new(configuration(args)?);
     for line in complaints {
         eprintln!("{line}");
@@ -198,11 +240,14 @@ fn groups_of(user: &str) -> Vec<String> {
     account.map(|account| account.groups).unwrap_or_default()
 }
 
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
 /// Whom the server lets in, and with whose rights it acts.
 fn host(options: &ServerOptions) -> Result<Arc<dyn Host>, Failed> {
-    let root = rustix::process::geteuid().is_root();
     let users_file = options.users_file.as_ref().map(PathBuf::from);
-    Ok(match (options.role, root) {
+    Ok(match (options.role, is_root()) {
         (Role::Gateway, _) => {
             Arc::new(GatewayHost::new(users_file).map_err(|error| error.to_string())?)
         }
@@ -222,14 +267,15 @@ fn host(options: &ServerOptions) -> Result<Arc<dyn Host>, Failed> {
 }
 
 fn serve(args: Args, background: Option<Background>) -> Result<ExitCode, Failed> {
-    let source = Source::of(&args)?;
-    let (settings, complaints) = source.load().map_err(several)?;
+    let (origin, recorder) = (Origin::of(&args)?, Recorder::default());
+    let (settings, complaints) = origin.load(&recorder).map_err(several)?;
     let host = host(&settings.global)?;
+    let user = network_user(&settings.global, is_root())?;
     if !args.foreground && !args.inetd && background.is_none() {
         return Ok(background::send_off()?);
     }
     let options = settings.global.clone();
-    let destination = source.destination(&options);
+    let destination = origin.destination(&options);
     let log = Log::open(&destination, options.log_level, format(&options))
         .map_err(|error| format!("Couldn't open logfile {destination:?}: {}", os_words(&error)))?;
     for Note { level, text } in complaints {
@@ -238,11 +284,26 @@ fn serve(args: Args, background: Option<Background>) -> Result<ExitCode, Failed>
     for (level, note) in &args.notes {
         log.say(*level, format_args!("{note}"));
     }
+    // A process for one connection ends with it: there is nobody else's to protect in it.
+    let network = match user.filter(|_| !args.inetd) {
+        // In the sandbox no process is started.
+        Some(user) => Some(keeper::Network::start(user, background.is_none(), &log)?),
+        None => None,
+    };
+    let part = if network.is_some() { Part::Keeper } else { Part::Everything };
     // Before any thread is there: each would have to do it for itself.
-    log.debug(format_args!("sandbox: {}", sandbox::confine(settings.config(), &destination)));
+    let confined = sandbox::confine(settings.config(), &destination, part);
+    log.debug(format_args!("sandbox: {confined}"));
     // Before any thread is there: it takes variables out of the environment.
     let handed = activation::listeners()?;
     let inherited = if args.inetd { Some(activation::connection()?) } else { None };
+    let files = raise_file_limit();
+    let single = args.debug > 0 || args.inetd;
+    if let Some(network) = network {
+        let charge =
+            Charge { host, settings, recorder, log, origin, handed, background, single, files };
+        return Ok(keeper::serve(network, charge)?);
+    }
     let mut reactor = Reactor::new()?;
     for reader in Signals::watch(&SIGNALS)?.into_readers() {
         reactor.add_signal(reader)?;
@@ -250,12 +311,12 @@ fn serve(args: Args, background: Option<Background>) -> Result<ExitCode, Failed>
     let loops = if args.inetd { 1 } else { loops(&options) };
     let errands = Errands::new(loops * ERRANDS_PER_LOOP)?;
     let limits = Limits::new(rules::limits(&options));
-    let shared = Shared::new(host, errands, log, settings, limits, raise_file_limit());
+    let shared = Shared::new(Door::Open(host), errands, log, settings, limits, files);
     let shared = Arc::new(shared);
     let loops = start_loops(&shared, loops, &reactor)?;
     let notify =
         Notify::from_env().map_err(|error| format!("NOTIFY_SOCKET: {}", os_words(&error)))?;
-    let front = Front::new(shared, loops, source, notify, args.debug > 0 || args.inetd);
+    let front = Front::new(shared, loops, Source::Own(origin), notify, single);
     match inherited {
         Some(inherited) => serve_inherited(front, &mut reactor, inherited),
         None => listen(front, &mut reactor, handed, &options, background),
@@ -263,7 +324,7 @@ fn serve(args: Args, background: Option<Background>) -> Result<ExitCode, Failed>
 }
 
 /// Lets this process have as many files as it may: each connection is one. Gives what it could have before.
-fn raise_file_limit() -> Option<u64> {
+pub(crate) fn raise_file_limit() -> Option<u64> {
     use rustix::process::{Resource, getrlimit, setrlimit};
     let before = getrlimit(Resource::Nofile);
     let raised = rustix::process::Rlimit { current: before.maximum, ..before };
@@ -307,17 +368,18 @@ fn listen(
         let _ = std::env::set_current_dir("/");
     }
     // After the first process has gone, so that the number is the one that stays.
-    let _pid_file = options
-        .pid_file
-        .as_ref()
-        .map(|path| {
-            PidFile::write(Path::new(path)).map_err(|error| {
-                format!("Couldn't create pid file \"{path}\": {}", os_words(&error))
-            })
-        })
-        .transpose()?;
+    let _pid_file = options.pid_file.as_ref().map(|path| write_pid_file(path)).transpose()?;
     front.run(reactor)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// PidFile
+///
+/// # Errors
+/// A line about it.
+pub(crate) fn write_pid_file(path: &str) -> Result<PidFile, String> {
+    PidFile::write(Path::new(path))
+        .map_err(|error| format!("Couldn't create pid file \"{path}\": {}", os_words(&error)))
 }
 
 pub(crate) fn format(options: &ServerOptions) -> Format {
@@ -328,18 +390,25 @@ pub(crate) fn format(options: &ServerOptions) -> Format {
 }
 
 /// Loops to carry connections: one for each processor unless told otherwise.
-fn loops(options: &ServerOptions) -> usize {
+pub(crate) fn loops(options: &ServerOptions) -> usize {
     let processors = || thread::available_parallelism().map_or(1, usize::from);
     options.loops.map_or_else(processors, |loops| loops as usize)
 }
 
 /// Starts the loops, each with its postbox; `front` is woken when one ends.
-fn start_loops(shared: &Arc<Shared>, count: usize, front: &Reactor) -> io::Result<Vec<Loop>> {
+pub(crate) fn start_loops(
+    shared: &Arc<Shared>,
+    count: usize,
+    front: &Reactor,
+) -> io::Result<Vec<Loop>> {
     (0..count).map(|number| start_loop(shared, number, front)).collect()
 }
 
 fn start_loop(shared: &Arc<Shared>, number: usize, front: &Reactor) -> io::Result<Loop> {
     let mut reactor = Reactor::new()?;
+    if let Some(look_up) = shared.door.look_up() {
+        reactor.look_up_through(look_up);
+    }
     let (postbox, mail) = Postbox::new(reactor.waker());
     let (load, ended) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
     let this = Loop { postbox: postbox.clone(), load: load.clone(), ended: ended.clone() };

@@ -56,7 +56,7 @@ impl Worker {
         load: Arc<AtomicUsize>,
     ) -> Self {
         let family = crate::rules::family(&shared.settings().global);
-        let sessions = Sessions::new(shared.host.clone(), shared.errands.clone(), postbox.clone())
+        let sessions = Sessions::new(shared.door.host(), shared.errands.clone(), postbox.clone())
             .with_file_limit(shared.file_limit);
         Self {
             shared,
@@ -105,8 +105,9 @@ impl Worker {
         let settings = self.shared.settings();
         let number = self.shared.next_connection();
         socket.set_keepalive(settings.global.tcp_keep_alive);
-        let mut engine =
-            Engine::server(settings.engine(), Box::new(SystemRandom::new()), reactor.now());
+        let desk = self.shared.door.desk(number);
+        let config = settings.engine(desk.host_keys(&settings));
+        let mut engine = Engine::server(config, Box::new(SystemRandom::new()), reactor.now());
         engine.set_purse(self.shared.memory.of_all());
         let key = match reactor.add_session(Box::new(socket), engine) {
             Ok(key) => key,
@@ -122,6 +123,7 @@ impl Worker {
         let connection = Connection {
             number,
             ends,
+            desk,
             ticket,
             settings,
             since: reactor.now(),
@@ -317,6 +319,7 @@ impl Worker {
         self.serve_forwards(reactor);
         self.log_sessions();
         let Some(connection) = self.connections.remove(&key) else { return };
+        connection.desk.gone();
         let ending = self.log_gone(&connection, closed, counters, reactor.now());
         self.forget(connection.ticket, ending);
     }

@@ -92,6 +92,8 @@ const ROOMS: &[Room] = &[
             "adit-reactor",
             "adit-sandbox",
             "adit-transport",
+            // The keeper's language, and the login messages in it.
+            "adit-wire",
         ],
         SAFE,
     ),

@@ -75,6 +75,8 @@ pub struct CheckKey {
     /// What a security key told with that signature: bit 0, it was touched; bit 2, it verified its owner.
     /// OpenSSH PROTOCOL.u2f. Whether [`Config::verify`](super::Config::verify) demands the first is its own matter.
     pub key_flags: Option<u8>,
+    /// The request as it came, for whoever keeps accounts elsewhere and has to be convinced as well.
+    pub request: Vec<u8>,
 }
 
 /// A method that succeeded.

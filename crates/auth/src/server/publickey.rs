@@ -8,7 +8,7 @@
 use super::{Ask, CheckKey, Method, Proof, Proven, Server, State};
 use crate::Violation;
 use crate::algorithm::{Algorithm, kind, lookup};
-use crate::publickey::signed_data;
+use crate::publickey::{encode_request, signed_data};
 use adit_wire::auth::{Publickey, UserauthPkOk};
 use adit_wire::{Message, Reader};
 use alloc::vec::Vec;
@@ -60,11 +60,15 @@ impl Server {
         let body = Publickey::decode(body, hostbound)?;
         match self.examine(&body) {
             Some(request) => {
+                let mut message = Vec::new();
+                let user = self.login.as_ref().map_or("", |login| &login.user);
+                encode_request(user, &body, &mut message);
                 let check = CheckKey {
                     algorithm: request.algorithm,
                     public_key: request.public_key.clone(),
                     signed: request.proof.is_some(),
                     key_flags: request.key_flags,
+                    request: message,
                 };
                 self.ask(State::Key(request), Ask::CheckKey(check));
             }

@@ -374,7 +374,14 @@ fn a_certificate_is_shown_to_the_driver_as_one() {
     let mut script = Script::open();
     script.says(&signed("rsa-sha2-256-cert-v01@openssh.com", &certificate));
     match script.asks_one() {
-        Ask::CheckKey(CheckKey { algorithm, public_key, signed: true, key_flags: None }) => {
+        Ask::CheckKey(CheckKey {
+            algorithm,
+            public_key,
+            signed: true,
+            key_flags: None,
+            request,
+        }) => {
+            assert_eq!(request, signed("rsa-sha2-256-cert-v01@openssh.com", &certificate));
             assert_eq!(algorithm.certified, Some("ssh-rsa"));
             assert_eq!(public_key, certificate);
         }

@@ -91,6 +91,9 @@ keyword_table! {
         MemoryLimit @global [] size memory_limit: u64 = DEFAULT_MEMORY_LIMIT;
         /// Bytes of payload held for one user. Ours.
         MemoryLimitPerUser [] size_or_none memory_limit_per_user: Option<u64> = None;
+        /// With role gateway and root, the user whose rights the process that talks to the network has: `auto` is the
+        /// first of aditd, sshd and nobody, `none` is no such process. Ours.
+        NetworkUser @global [] name network_user: String = "auto".into();
         /// Password authentication.
         PasswordAuthentication [] switch password_authentication: bool = true;
         /// Connections of one source that have not logged in.

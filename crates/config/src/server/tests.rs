@@ -140,6 +140,7 @@ effects! {
     MaxStartups: "MaxStartups 5:50:20" => max_startups == MaxStartups { begin: 5, rate: 50, full: 20 };
     MaxStartups: "MaxStartups 20" => max_startups == MaxStartups { begin: 20, rate: 30, full: 20 };
     MemoryLimit: "MemoryLimit 1G" => memory_limit == 1 << 30;
+    NetworkUser: "NetworkUser nobody" => network_user == "nobody";
     MemoryLimitPerUser: "MemoryLimitPerUser 16M" => memory_limit_per_user == Some(16 << 20);
     PasswordAuthentication: "PasswordAuthentication no" => password_authentication == false;
     PerSourceMaxStartups: "PerSourceMaxStartups 4" => per_source_max_startups == Some(4);

@@ -110,9 +110,10 @@ impl Served {
                 let ticket = self.ticket(Waiting::Listener(asked, addresses));
                 self.needs.push_back(Need::ListenUnix { ticket, session, path, mask, unlink });
             }
-            Forward::Tcpip { port: 1..UNRESERVED, .. } => {
+            Forward::Tcpip { port: 1..UNRESERVED, address } => {
+                let wanted = address.clone().into_owned();
                 let ticket = self.ticket(Waiting::Listener(asked, addresses.clone()));
-                self.needs.push_back(Need::ListenTcp { ticket, session, addresses });
+                self.needs.push_back(Need::ListenTcp { ticket, session, asked: wanted, addresses });
             }
             Forward::Tcpip { .. } => {
                 let result = bind_any(&addresses);

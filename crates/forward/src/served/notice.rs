@@ -168,6 +168,8 @@ pub enum Need {
         ticket: Ticket,
         /// Whose user.
         session: Key,
+        /// The address as the client asked for it.
+        asked: String,
         /// With their port, which is below 1024.
         addresses: Vec<SocketAddr>,
     },

@@ -56,6 +56,32 @@ impl HostKeyRing {
         Self { keys: vec![HostKey { key: Signer::Own(key), certificate: None }] }
     }
 
+    /// Each key's blob, and its certificate's.
+    pub(crate) fn public_halves(&self) -> impl Iterator<Item = (Vec<u8>, Option<Vec<u8>>)> {
+        self.keys.iter().map(|HostKey { key, certificate }| {
+            let certificate = certificate.as_ref().map(|certificate| certificate.blob().to_vec());
+            (key.public_key().encode(), certificate)
+        })
+    }
+
+    /// Keys of which another process has the private halves; none if one of them cannot be read.
+    pub(crate) fn of_public_halves<'a>(
+        halves: impl Iterator<Item = (&'a [u8], Option<&'a [u8]>)>,
+    ) -> Option<Self> {
+        let certified = |blob| match PublicKey::decode(blob) {
+            Ok(PublicKey::Certified(certificate)) => Some(*certificate),
+            _ => None,
+        };
+        let keys = halves.map(|(key, certificate)| {
+            let certificate = match certificate {
+                Some(blob) => Some(certified(blob)?),
+                None => None,
+            };
+            Some(HostKey { key: Signer::Kept(PublicKey::decode(key).ok()?), certificate })
+        });
+        Some(Self { keys: keys.collect::<Option<_>>()? })
+    }
+
     /// Without keys there is no server.
     pub(crate) fn is_empty(&self) -> bool {
         self.keys.is_empty()

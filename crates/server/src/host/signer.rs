@@ -24,19 +24,22 @@ pub(super) enum Signer {
         /// Where the agent listens.
         socket: PathBuf,
     },
+    /// The keeper has it, and is asked by whoever knows for which connection.
+    Kept(PublicKey),
 }
 
 impl Signer {
     pub(super) fn public_key(&self) -> PublicKey {
         match self {
             Self::Own(key) => key.public_key(),
-            Self::Agent { public, .. } => public.clone(),
+            Self::Agent { public, .. } | Self::Kept(public) => public.clone(),
         }
     }
 
     pub(super) fn sign(&self, algorithm: SignatureAlgorithm, data: &[u8]) -> Option<Vec<u8>> {
         match self {
             Self::Own(key) => key.sign(algorithm, data, &mut SystemRandom::new()).ok(),
+            Self::Kept(_) => None,
             Self::Agent { public, socket } => {
                 let mut agent = Agent::connect(socket, PATIENCE).ok()?;
                 let flags = SignFlags::for_algorithm(algorithm.name());

@@ -17,6 +17,7 @@ pub(crate) use self::{
 };
 pub(crate) use adit_config::types::{LogLevel, SyslogFacility};
 
+use crate::keeper::Link;
 use crate::syslog::Syslog;
 use line::{Field, Row};
 use std::fmt;
@@ -133,6 +134,19 @@ impl Log {
         Ok(log)
     }
 
+    /// A log that the keeper writes.
+    pub(crate) fn through(keeper: Arc<Link>, level: LogLevel, format: Format) -> Self {
+        Self::to(Sink::Keeper(keeper), level, format)
+    }
+
+    /// Writes a line of the other process, made by [`Log::through`]; what could be mistaken for another line is not.
+    pub(crate) fn relay(&self, level: u8, line: &str) {
+        let Some(level) = LEVELS.into_iter().find(|each| *each as u8 == level) else { return };
+        let line: String = line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let sink = self.shared.sink.read().unwrap_or_else(PoisonError::into_inner).clone();
+        sink.relay(level, &line, self.shared.json.load(Ordering::Relaxed));
+    }
+
     /// Nowhere: for whoever needs a log and has nothing to say.
     #[cfg(test)]
     pub(crate) fn none() -> Self {
@@ -173,7 +187,19 @@ impl Log {
     }
 }
 
+/// Those a line can have.
+const LEVELS: [LogLevel; 7] = [
+    LogLevel::Fatal,
+    LogLevel::Error,
+    LogLevel::Info,
+    LogLevel::Verbose,
+    LogLevel::Debug1,
+    LogLevel::Debug2,
+    LogLevel::Debug3,
+];
+
 enum Sink {
+    Keeper(Arc<Link>),
     Stderr,
     File(File),
     Syslog(Syslog),
@@ -203,34 +229,48 @@ impl Sink {
 
     fn write(&self, row: &Row<'_>, json: bool) {
         let mut line = String::with_capacity(256);
+        self.head(&mut line, row.level, json);
         if json {
-            self.json_line(&mut line, row);
+            row.json(&mut line, Utc::of(SystemTime::now()));
         } else {
-            self.text_line(&mut line, row);
+            row.text(&mut line);
         }
-        // There is nowhere to report a log that cannot be written.
+        match self {
+            Self::Keeper(keeper) => keeper.log(row.level, &line),
+            // There is nowhere to report a log that cannot be written.
+            _ => drop(self.send(line)),
+        }
+    }
+
+    /// The same for a row that another process made a line of.
+    fn relay(&self, level: LogLevel, row: &str, json: bool) {
+        let mut line = String::with_capacity(256);
+        self.head(&mut line, level, json);
+        line.push_str(row);
         let _ = self.send(line);
     }
 
-    fn json_line(&self, line: &mut String, row: &Row<'_>) {
-        if let Self::Syslog(syslog) = self {
-            syslog.head(line, row.level);
+    /// What stands before a row, which depends on where it goes.
+    fn head(&self, line: &mut String, level: LogLevel, json: bool) {
+        match (self, json) {
+            (Self::Keeper(_), _) => {}
+            (Self::Syslog(syslog), true) => syslog.head(line, level),
+            (_, true) => {}
+            (_, false) => self.text_head(line, level),
         }
-        row.json(line, Utc::of(SystemTime::now()));
     }
 
     /// stderr has readers that add the time, and is written as sshd writes it; a file has none.
-    fn text_line(&self, line: &mut String, row: &Row<'_>) {
+    fn text_head(&self, line: &mut String, level: LogLevel) {
         match self {
-            Self::Syslog(syslog) => syslog.head(line, row.level),
+            Self::Syslog(syslog) => syslog.head(line, level),
             Self::File(_) => {
                 let now = Utc::of(SystemTime::now());
                 line.push_str(&format!("{now} {PROGRAM}[{}]: ", std::process::id()));
             }
             _ => {}
         }
-        line.push_str(prefix(row.level, matches!(self, Self::Syslog(_) | Self::File(_))));
-        row.text(line);
+        line.push_str(prefix(level, matches!(self, Self::Syslog(_) | Self::File(_))));
     }
 
     fn send(&self, mut line: String) -> io::Result<()> {
@@ -244,7 +284,7 @@ impl Sink {
             Self::File(file) => (&*file).write_all(line.as_bytes()),
             #[cfg(test)]
             Self::Memory(lines) => lines.lock().unwrap().write_all(line.as_bytes()),
-            Self::Syslog(_) => Ok(()),
+            Self::Syslog(_) | Self::Keeper(_) => Ok(()),
             #[cfg(test)]
             Self::Nowhere => Ok(()),
         }

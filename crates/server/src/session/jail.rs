@@ -22,7 +22,10 @@ pub(super) fn enter(directory: &Path) -> Result<(), String> {
 }
 
 /// Whether `directory` and all above it are safe.
-fn check(directory: &Path) -> Result<(), String> {
+///
+/// # Errors
+/// Words for the user.
+pub(crate) fn check(directory: &Path) -> Result<(), String> {
     let wrong = |at: &Path, what: &str| {
         Err(format!("ChrootDirectory {}: {} {what}", directory.display(), at.display()))
     };

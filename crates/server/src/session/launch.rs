@@ -82,7 +82,7 @@ fn launch(arguments: impl Iterator<Item = OsString>) -> Result<Never, Failure> {
 }
 
 /// Whatever was open is not the user's business. All of ours closes by itself; this is for what others left open.
-fn close_inherited() {
+pub(crate) fn close_inherited() {
     let Ok(directory) = std::fs::read_dir("/proc/self/fd") else { return };
     let open: Vec<i32> = directory
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())

@@ -9,7 +9,7 @@
 
 mod channel;
 mod environment;
-mod jail;
+pub(crate) mod jail;
 pub(crate) mod launch;
 mod leader;
 mod modes;
@@ -57,7 +57,8 @@ type Id = (Key, Channel);
 
 /// The session channels of a loop.
 pub(crate) struct Sessions {
-    host: Arc<dyn Host>,
+    /// None in a process that cannot start anything.
+    host: Option<Arc<dyn Host>>,
     errands: Errands,
     home: Postbox,
     /// The program that launches: this one.
@@ -71,7 +72,7 @@ pub(crate) struct Sessions {
 /// What the connection's driver tells.
 impl Sessions {
     /// None yet. `home` is the postbox of the loop that will have them.
-    pub(crate) fn new(host: Arc<dyn Host>, errands: Errands, home: Postbox) -> Self {
+    pub(crate) fn new(host: Option<Arc<dyn Host>>, errands: Errands, home: Postbox) -> Self {
         Self {
             host,
             errands,
@@ -306,7 +307,8 @@ impl Sessions {
         let (host, errands, home) = (self.host.clone(), self.errands.clone(), self.home.clone());
         let Some(found) = self.find(id) else { return };
         let refusal = found.why_no_terminal();
-        let (None, Some(system)) = (&refusal, found.rules.system().cloned()) else {
+        let system = found.rules.system().cloned();
+        let (None, Some(system), Some(host)) = (&refusal, system, host) else {
             self.refused(id, refusal.unwrap_or("no sessions here").to_owned());
             return answer(reactor, id, want_reply, false);
         };
@@ -360,10 +362,8 @@ impl Sessions {
     fn send_signal(&mut self, id: Id, signal: Signal) -> bool {
         let (host, errands, home) = (self.host.clone(), self.errands.clone(), self.home.clone());
         let Some(found) = self.find(id) else { return false };
-        let (Some(leader), Some(system)) = (found.leader().cloned(), found.rules.system().cloned())
-        else {
-            return false;
-        };
+        let (leader, system) = (found.leader().cloned(), found.rules.system().cloned());
+        let (Some(leader), Some(system), Some(host)) = (leader, system, host) else { return false };
         // A command that has ended meanwhile needs no signal.
         errands.run(&home, move || host.signal(&system, &leader, signal), |_, _, _| ());
         true

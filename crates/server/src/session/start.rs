@@ -77,6 +77,7 @@ impl Sessions {
     ) -> Result<(), String> {
         let (host, errands, home) = (self.host.clone(), self.errands.clone(), self.home.clone());
         let (launcher, files) = (self.launcher.clone(), self.file_limit);
+        let host = host.ok_or("no sessions here")?;
         let found = self.find(id).ok_or("no such channel")?;
         let task = Task::new(request, &found.rules)?;
         let plan = found.plan(&launcher, files, &task)?;
