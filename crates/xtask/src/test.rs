@@ -38,6 +38,11 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     let portable =
         ["test", "--package", "adit-crypto", "--no-default-features", "--features", "portable"];
     report.command("cryptography, portable back end", &mut cargo(&portable));
+    let small = ["--no-default-features", "--features", "ring"];
+    let mut crypto = cargo(&["test", "--package", "adit-crypto"]);
+    report.command("cryptography, fewest methods", crypto.args(small));
+    let small = ["test", "--package", "adit", "--no-default-features", "--features", "constrained"];
+    report.command("client for small devices", &mut cargo(&small));
     let blocking: Vec<_> =
         missing.into_iter().filter(|tool| tool.needed_for == Need::Interop).collect();
     if blocking.is_empty() {

@@ -8,6 +8,8 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ClientKind {
     Adit,
+    /// The build for small devices.
+    SmallAdit,
     /// The machine's own.
     Ssh,
     /// The newer root folder's.
@@ -27,7 +29,7 @@ pub(crate) enum ServerKind {
     Dropbear,
 }
 
-use ClientKind::{Adit, Dbclient, NewerSsh, Russh, Ssh};
+use ClientKind::{Adit, Dbclient, NewerSsh, Russh, SmallAdit, Ssh};
 use ServerKind::{Aditd, Dropbear, NewerSshd, Sshd};
 
 /// What bytes go through.
@@ -58,6 +60,7 @@ impl ClientKind {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Adit => "adit",
+            SmallAdit => "adit, constrained",
             Ssh => "ssh",
             NewerSsh => "newer ssh",
             Dbclient => "dbclient",

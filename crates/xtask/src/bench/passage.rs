@@ -127,6 +127,10 @@ impl Fleet {
             ClientKind::Adit => {
                 openssh_like(Command::new(&self.programs.adit), here, port, cipher, &forward)
             }
+            ClientKind::SmallAdit => {
+                let program = self.programs.small_adit.as_ref().map_err(Clone::clone)?;
+                openssh_like(Command::new(program), here, port, cipher, &forward)
+            }
             ClientKind::Ssh => {
                 let program = self.programs.ssh.as_ref().ok_or("ssh is not installed")?;
                 openssh_like(Command::new(program), here, port, cipher, &forward)

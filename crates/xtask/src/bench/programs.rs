@@ -20,6 +20,8 @@ use std::{
 #[derive(Debug)]
 pub(crate) struct Programs {
     pub(crate) adit: PathBuf,
+    /// The build for small devices, once somebody has wanted it.
+    pub(crate) small_adit: Result<PathBuf, String>,
     pub(crate) aditd: PathBuf,
     pub(crate) ssh: Option<PathBuf>,
     pub(crate) sshd: Option<PathBuf>,
@@ -36,12 +38,21 @@ impl Programs {
         let unwanted = || "a short run leaves it out".to_owned();
         Ok(Self {
             adit: ours("adit"),
+            small_adit: Err("nobody wanted it yet".into()),
             aditd: ours("aditd"),
             ssh: installed("ssh"),
             sshd: sshd::program(),
             root: if with_rivals { RootFolder::find() } else { Err(unwanted()) },
             russh: if with_rivals { build_russh() } else { Err(unwanted()) },
         })
+    }
+
+    /// Builds adit for small devices.
+    pub(crate) fn build_small_adit(&mut self) {
+        let features = ["--no-default-features", "--features", "constrained"];
+        let mut build = cargo(&["build", "--profile", "constrained", "--package", "adit"]);
+        let built = run(build.args(features));
+        self.small_adit = built.map(|()| target_folder().join("constrained/adit"));
     }
 
     /// Name and version of everybody, for the report.

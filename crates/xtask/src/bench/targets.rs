@@ -275,6 +275,11 @@ fn footprint(figures: &Figures<'_>) -> Vec<Claim> {
             AtMost(1171.0),
             direct("binary-size", "adit", "", "kib"),
         ),
+        Claim::new(
+            "KiB of the adit program for small devices",
+            AtMost(781.0),
+            direct("binary-size", "adit, constrained", "", "kib"),
+        ),
         Claim::new("fairness of 1,000 streams (Jain's index)", AtLeast(0.95), streams),
     ]
 }

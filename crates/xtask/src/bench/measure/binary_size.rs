@@ -1,12 +1,17 @@
 //! What a program takes of a disk, as it ships.
-//! Touches: files of programs.   Never: the libraries they load, which are told apart.
-//! Invariants: ours are the release builds of this tree.
+//! Touches: files of programs; cargo, for the build that nothing else wants.   Never: the libraries they load, which are told apart.
+//! Invariants: ours are the release builds of this tree; the one for small devices has moved bytes through sshd.
 //! Errors: a program that is not there has no row.   Allocates: rows.
 //! Proved by: running it.
 
 use crate::{
     Outcome,
-    bench::{measurement::Measurement, row::Row, run::Run},
+    bench::{
+        contender::{Cipher, ClientKind, Contender, ServerKind},
+        measurement::Measurement,
+        row::Row,
+        run::Run,
+    },
 };
 use std::{fs, path::PathBuf};
 
@@ -22,7 +27,9 @@ impl Measurement for BinarySize {
     }
 
     fn run(&self, run: &mut Run) -> Outcome {
-        for (name, path) in programs(run) {
+        run.fleet.programs.build_small_adit();
+        let moved = run.passage(SMALL, Cipher::Aes128Gcm, None).is_some();
+        for (name, path) in programs(run, moved) {
             let watch = run.watch();
             if let Ok(file) = fs::metadata(path) {
                 let row = Row::new("binary-size", name);
@@ -33,9 +40,14 @@ impl Measurement for BinarySize {
     }
 }
 
-fn programs(run: &Run) -> Vec<(&'static str, PathBuf)> {
+/// A machine without sshd has no row of it.
+const SMALL: Contender = Contender::Tunnel(ClientKind::SmallAdit, ServerKind::Sshd);
+
+fn programs(run: &Run, small: bool) -> Vec<(&'static str, PathBuf)> {
     let programs = &run.fleet.programs;
     let mut found = vec![("adit", programs.adit.clone()), ("aditd", programs.aditd.clone())];
+    let small = programs.small_adit.clone().ok().filter(|_| small);
+    found.extend(small.map(|path| (ClientKind::SmallAdit.name(), path)));
     found.extend(programs.ssh.clone().map(|path| ("ssh", path)));
     found.extend(programs.sshd.clone().map(|path| ("sshd", path)));
     found.extend(programs.russh.clone().map(|path| ("russh", path)));
