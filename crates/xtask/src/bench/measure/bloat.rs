@@ -34,7 +34,7 @@ impl Measurement for Bloat {
     }
 
     fn run(&self, run: &mut Run) -> Outcome {
-        for round in 1..=run.plan.rounds {
+        for round in 1..=run.plan.long_rounds() {
             for contender in run.plan.tunnels.clone() {
                 for beside in [None, Some(Way::Down), Some(Way::Up)] {
                     if let Some(passage) = run.passage(contender, Cipher::Aes128Gcm, Some(LINE)) {

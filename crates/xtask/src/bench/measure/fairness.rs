@@ -38,7 +38,7 @@ impl Measurement for Fairness {
 
     fn run(&self, run: &mut Run) -> Outcome {
         allow_files(4 * run.plan.streams as u64 + 1000)?;
-        for round in 1..=run.plan.rounds {
+        for round in 1..=run.plan.long_rounds() {
             for contender in run.plan.tunnels.clone() {
                 if let Some(passage) = run.passage(contender, Cipher::Aes128Gcm, None) {
                     sample(run, round, &passage);

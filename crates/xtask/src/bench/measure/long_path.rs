@@ -36,7 +36,7 @@ impl Measurement for LongPath {
         let contenders = [&run.plan.tunnels[..], &[Contender::TwoRelays]].concat();
         for round_trip in run.plan.round_trips.clone() {
             let settings = Settings { round_trip, rate: Some(RATE) };
-            for round in 1..=run.plan.rounds {
+            for round in 1..=run.plan.long_rounds() {
                 for contender in &contenders {
                     for way in Way::BOTH {
                         // A passage each: what a window has learnt would help the next sample.
