@@ -25,7 +25,7 @@ pub(crate) const ARGUMENTS: &str = "[--seconds N] [TARGET…]";
 const INSTALL: &str = "cargo install cargo-fuzz --locked, and rustup toolchain install nightly";
 const USUAL_SECONDS: u64 = 30;
 
-/// Fuzzes the targets named, or all, one after the other.
+/// Fuzzes the targets named one after the other, or all, and those only once their seeds reach what they should.
 pub(crate) fn run(arguments: &[String]) -> Outcome {
     let (seconds, wanted) = parse(arguments)?;
     if !fuzzer_is_there() {
@@ -35,20 +35,30 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     if let Some(unknown) = wanted.iter().find(|name| !all.contains(name)) {
         return Err(format!("no such target: {unknown}"));
     }
+    if wanted.is_empty() {
+        run_command(&mut seeds())?;
+    }
     run_command(&mut build())?;
     fuzz(if wanted.is_empty() { &all } else { &wanted }, seconds)
 }
 
-/// The seeds on stable, then a short run of each target where the fuzzer is installed.
+/// A short run of each target, which begins with its seeds; the seeds alone where the fuzzer is not installed.
 pub(crate) fn smoke(report: &mut Report, seconds: u64) {
-    let seeds = ["test", "--manifest-path", "fuzz/Cargo.toml", "--target-dir", "target/fuzz"];
-    // As the fuzzer has it: without encryption, or the recorded connections end at the first sealed packet.
-    report.command("fuzz seeds", cargo(&seeds).env("RUSTFLAGS", "--cfg fuzzing"));
-    if !fuzzer_is_there() {
-        return report.skip(&format!("fuzzing: not installed: {INSTALL}"));
+    if fuzzer_is_there() {
+        report.command("fuzz targets", &mut build());
+        return report.step(&format!("fuzz, {seconds} s a target"), || fuzz(&targets()?, seconds));
     }
-    report.command("fuzz targets", &mut build());
-    report.step(&format!("fuzz, {seconds} s a target"), || fuzz(&targets()?, seconds));
+    report.command("fuzz seeds", &mut seeds());
+    report.skip(&format!("fuzzing: not installed: {INSTALL}"));
+}
+
+/// The seeds on stable, and what they have to reach. As the fuzzer has it: without encryption, or the recorded
+/// connections end at the first sealed packet.
+fn seeds() -> Command {
+    let arguments = ["test", "--manifest-path", "fuzz/Cargo.toml", "--target-dir", "target/fuzz"];
+    let mut command = cargo(&arguments);
+    command.env("RUSTFLAGS", "--cfg fuzzing");
+    command
 }
 
 /// Runs the targets, and prints what came of it as a table.
