@@ -24,6 +24,10 @@ use crate::public::key_type;
 /// Longer lines are passed over, so that a file cannot fill memory.
 const MAX_LINE: usize = 2 << 20;
 
+/// What is not ours to read, or no list at all. Anything else that keeps a file shut may hide what it revokes.
+const NO_LIST: [io::ErrorKind; 3] =
+    [io::ErrorKind::PermissionDenied, io::ErrorKind::IsADirectory, io::ErrorKind::NotADirectory];
+
 /// All that the files say about one host.
 #[derive(Debug)]
 pub struct KnownHosts {
@@ -69,11 +73,11 @@ pub struct Skipped {
 pub enum SkipReason {
     /// The line cannot be believed.
     Line(LineError),
-    /// The file cannot be opened. One that does not exist is not mentioned.
+    /// The file is not ours to read, or none. One that does not exist is not mentioned.
     Open(io::Error),
 }
 
-/// A file broke off while it was being read: what it says about revoked keys is not known.
+/// A file could not be opened, though it is there, or broke off while it was being read: what it says about revoked keys is not known.
 #[derive(Debug)]
 pub struct ReadError {
     /// The file, as the caller named it.
@@ -104,7 +108,7 @@ impl KnownHosts {
     /// Reads what `files` say about `host`, in their order.
     ///
     /// # Errors
-    /// [`ReadError`] when a file that could be opened cannot be read to its end.
+    /// [`ReadError`] when a file cannot be read to its end.
     pub fn load<P: AsRef<Path>>(
         host: HostName,
         files: impl IntoIterator<Item = P>,
@@ -120,11 +124,12 @@ impl KnownHosts {
         match open(file) {
             Ok(Some(mut lines)) => self.read(file, &mut lines),
             Ok(None) => Ok(()),
-            Err(error) => {
+            Err(error) if NO_LIST.contains(&error.kind()) => {
                 let place = Place { file: file.to_owned(), line: 0 };
                 self.skipped.push(Skipped { place, reason: SkipReason::Open(error) });
                 Ok(())
             }
+            Err(error) => Err(ReadError { file: file.to_owned(), error }),
         }
     }
 

@@ -222,6 +222,16 @@ fn files_are_read_in_order_and_missing_ones_are_none() {
     assert_eq!(skipped.reason.to_string(), "is a directory");
 }
 
+/// A disk that fails, or a process without descriptors, must not make a list of revoked keys an empty one.
+#[test]
+fn a_list_that_is_there_and_cannot_be_opened_is_an_error() {
+    let scratch = Scratch::new("unopened");
+    let path = scratch.path().join("loop");
+    std::os::unix::fs::symlink(&path, &path).unwrap();
+    let error = KnownHosts::load(host("h", 22), [&path]).unwrap_err();
+    assert!(error.to_string().starts_with(&format!("Read from {} failed: ", path.display())));
+}
+
 /// Gives some lines, then fails as a disk does.
 struct Failing<'a>(&'a [u8]);
 

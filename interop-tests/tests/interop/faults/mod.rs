@@ -1,5 +1,7 @@
 //! `adit` and `aditd` on a bad day: one of them dies or stands still, the link breaks, the system gives no more.
 
+mod calls;
+mod clock;
 mod crowds;
 mod links;
 mod peers;
