@@ -17,6 +17,7 @@ pub mod deadline;
 pub mod endpoint;
 pub mod keys;
 pub mod log;
+pub mod memory;
 pub mod pattern;
 pub mod peers;
 pub mod ports;

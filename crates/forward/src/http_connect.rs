@@ -97,8 +97,8 @@ fn refuse<T>(reply: &'static [u8], reason: &'static str) -> Result<T, Refusal> {
 
 #[cfg(test)]
 mod tests {
-    use crate::dynamic_request::BUFFER_LIMIT;
     use crate::dynamic_request::tests::{Outcome, converse};
+    use crate::dynamic_request::{BUFFER_LIMIT, MAX_HOST};
 
     /// Told in one read and byte by byte.
     fn ask(bytes: &[u8]) -> Outcome {
@@ -124,6 +124,13 @@ mod tests {
         ] {
             assert_eq!(ask(text.as_bytes()).target().as_deref(), Some(expected), "{text}");
         }
+    }
+
+    #[test]
+    fn a_host_has_at_most_255_bytes() {
+        let asked = |len| format!("CONNECT {}:80 HTTP/1.1\r\n\r\n", "h".repeat(len));
+        assert!(ask(asked(MAX_HOST).as_bytes()).target().is_some());
+        assert_eq!(status(asked(MAX_HOST + 1).as_bytes()), "HTTP/1.1 400");
     }
 
     #[test]

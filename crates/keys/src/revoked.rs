@@ -260,6 +260,12 @@ mod tests {
         "certificate/host-rsa-ca-cert",
     ];
 
+    #[test]
+    fn a_list_without_an_end_is_refused() {
+        let error = RevokedKeys::load(Path::new("/dev/zero")).unwrap_err();
+        assert!(matches!(error, RevokedKeysError::InvalidFormat), "{error:?}");
+    }
+
     /// Which of the keys each recorded list revokes; the same as `ssh-keygen -Q`.
     #[test]
     fn every_kind_of_entry_revokes_what_it_names() {

@@ -6,12 +6,16 @@ use adit_interop_tests::{
     ports::{connect, free_port},
     proxy_client::{Refusal, Target, http_connect, socks4, socks5},
     service::{self, Service},
+    skip::skip,
     sshd::Sshd,
 };
 use std::{
-    io::{self, Read, Write},
+    env,
+    io::{self, ErrorKind, Read, Write},
     net::{Ipv4Addr, Ipv6Addr, TcpStream},
     process::Command,
+    thread,
+    time::{Duration, Instant},
 };
 
 fn proxy(sshd: &Sshd) -> (Client, u16) {
@@ -187,4 +191,82 @@ fn many_short_requests_in_parallel_all_get_their_own_answer() {
             });
         }
     });
+}
+
+/// Everything that is answered until the end.
+fn answer(port: u16, request: &[u8]) -> Vec<u8> {
+    let mut stream = connect(port);
+    let mut answer = Vec::new();
+    stream.write_all(request).expect("taken");
+    stream.read_to_end(&mut answer).expect("an end");
+    answer
+}
+
+#[test]
+fn wrong_requests_are_refused_in_their_protocol_and_closed() {
+    if !is_adit() {
+        return skip("ssh closes without a word");
+    }
+    let sshd = Sshd::start();
+    let (mut client, port) = proxy(&sshd);
+    let socks5 = |code| vec![5, 0, 5, code, 0, 1, 0, 0, 0, 0, 0, 0];
+    let named = |name: &[u8]| {
+        let length = u8::try_from(name.len()).expect("a length");
+        [b"\x05\x01\x00\x05\x01\x00\x03", &[length][..], name, b"\x00\x50"].concat()
+    };
+    let methods = |all: std::ops::RangeInclusive<u8>| [5, 255].into_iter().chain(all).collect();
+    let all_but_none: Vec<u8> = methods(1..=255);
+    let with_none_last: Vec<u8> = [5, 255].into_iter().chain((0..255).rev()).collect();
+    let rejected = vec![0, 91, 0, 0, 0, 0, 0, 0];
+    for (request, expected) in [
+        (b"\x04\x02\x00\x50\x7f\x00\x00\x01\0".to_vec(), rejected.clone()),
+        (b"\x04\x01\x00\x50\x00\x00\x00\x01\0\0".to_vec(), rejected.clone()),
+        ([b"\x04\x01\x00\x50\x7f\x00\x00\x01", &[b'u'; 256][..]].concat(), rejected),
+        (b"\x05\x01\x02".to_vec(), vec![5, 255]),
+        (all_but_none, vec![5, 255]),
+        ([&with_none_last[..], b"\x05\x02\x00\x01\x7f\x00\x00\x01\x00\x50"].concat(), socks5(7)),
+        (b"\x05\x01\x00\x05\x03\x00\x01\x7f\x00\x00\x01\x00\x50".to_vec(), socks5(7)),
+        (b"\x05\x01\x00\x04\x01".to_vec(), socks5(1)),
+        (b"\x05\x01\x00\x05\x01\x00\x09".to_vec(), socks5(8)),
+        (named(b""), socks5(1)),
+        (named(&[&[b'h'; 127][..], b"\0", &[b'h'; 127]].concat()), socks5(1)),
+        (b"\x06\x01\x00".to_vec(), vec![]),
+    ] {
+        assert_eq!(answer(port, &request), expected, "{request:?}");
+        client.assert_runs();
+    }
+}
+
+#[test]
+fn who_says_nothing_or_little_is_closed_after_half_a_minute() {
+    if env::var_os("ADIT_SLOW_TESTS").is_none() {
+        return skip("it takes half a minute: ADIT_SLOW_TESTS=1");
+    }
+    if !is_adit() {
+        return skip("ssh waits for ever");
+    }
+    let sshd = Sshd::start();
+    let (mut client, port) = proxy(&sshd);
+    let drips: &[&[u8]] =
+        &[b"", b"\x05\x0f\x01\x01\x01\x01\x01", b"\x04\x01\x00\x50\x7f\x00\x00\x01us"];
+    thread::scope(|scope| {
+        for bytes in drips {
+            scope.spawn(move || {
+                let mut stream = connect(port);
+                let began = Instant::now();
+                stream.set_read_timeout(Some(Duration::from_secs(5))).expect("a wait above zero");
+                let mut next = bytes.iter();
+                while stream
+                    .peek(&mut [0])
+                    .is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
+                {
+                    // One byte now and then keeps nobody here.
+                    let _ = next.next().map(|byte| stream.write_all(&[*byte]));
+                }
+                let waited = began.elapsed().as_secs();
+                assert!((29..45).contains(&waited), "{bytes:?}: closed after {waited} s");
+            });
+        }
+    });
+    client.assert_runs();
 }

@@ -4,9 +4,9 @@ use adit_crypto::{Random, SigningKey, SystemRandom};
 use adit_interop_tests::{
     aditd::{self, only_aditd},
     carry::{MIB, through_echo},
-    child::Guarded,
     client::{Client, Invocation, is_adit},
     endpoint::Endpoint,
+    memory::Memory,
     ports::{connect, free_port},
     scratch::Scratch,
     service::Service,
@@ -14,33 +14,11 @@ use adit_interop_tests::{
     sshd::Sshd,
 };
 use std::{
-    fs::{self, File},
+    fs,
     io::Write,
-    os::unix::fs::{FileExt, PermissionsExt},
+    os::unix::fs::PermissionsExt,
     process::{Command, Stdio},
 };
-
-/// Everything a process can write to; nothing where this user may not look.
-fn memory(process: &Guarded) -> Option<Vec<Vec<u8>>> {
-    let folder = format!("/proc/{}", process.pid());
-    let maps = fs::read_to_string(format!("{folder}/maps")).ok();
-    let (Some(maps), Ok(file)) = (maps, File::open(format!("{folder}/mem"))) else {
-        skip("nobody but root reads the memory of a process that forbids it");
-        return None;
-    };
-    let writable = maps.lines().filter(|line| line.contains(" rw"));
-    let regions = writable.filter_map(|line| {
-        let (from, to) = line.split_once(' ')?.0.split_once('-')?;
-        let (from, to) = (u64::from_str_radix(from, 16).ok()?, u64::from_str_radix(to, 16).ok()?);
-        let mut bytes = vec![0; usize::try_from(to - from).ok()?];
-        file.read_exact_at(&mut bytes, from).is_ok().then_some(bytes)
-    });
-    Some(regions.collect())
-}
-
-fn holds(memory: &[Vec<u8>], wanted: &[u8]) -> bool {
-    memory.iter().any(|region| region.windows(wanted.len()).any(|window| window == wanted))
-}
 
 /// A tunnel that has carried something.
 fn tunnel(client: Invocation) -> (Client, Service) {
@@ -70,9 +48,9 @@ fn a_client_that_is_logged_in_holds_its_private_key_no_more() {
 
     let endpoint = Endpoint { identity, ..sshd.endpoint.clone() };
     let (client, _echo) = tunnel(Invocation::to(&endpoint));
-    let Some(memory) = memory(&client.process) else { return };
-    assert!(holds(&memory, &public), "its public half is there, so this would have been seen");
-    assert!(!holds(&memory, &seed));
+    let Some(memory) = Memory::of(&client.process) else { return };
+    assert!(memory.holds(&public), "its public half is there, so this would have been seen");
+    assert!(!memory.holds(&seed));
 }
 
 #[test]
@@ -97,9 +75,9 @@ fn a_client_that_is_logged_in_holds_its_password_no_more() {
         .env("SSH_ASKPASS", &askpass)
         .env("SSH_ASKPASS_REQUIRE", "force");
     let (client, _echo) = tunnel(client);
-    let Some(memory) = memory(&client.process) else { return };
-    assert!(holds(&memory, NAME.as_bytes()), "the name is there, so this would have been seen");
-    assert!(!holds(&memory, PASSWORD.as_bytes()));
+    let Some(memory) = Memory::of(&client.process) else { return };
+    assert!(memory.holds(NAME.as_bytes()), "the name is there, so this would have been seen");
+    assert!(!memory.holds(PASSWORD.as_bytes()));
 }
 
 fn hashed(password: &str) -> String {

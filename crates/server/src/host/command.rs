@@ -218,6 +218,15 @@ mod tests {
     }
 
     #[test]
+    fn a_program_that_says_too_much_is_ended() {
+        let said = |bytes: usize| {
+            run(&format!("/usr/bin/head -c {bytes} /dev/zero"), Some(&own_name()), PATIENCE)
+        };
+        assert_eq!(said(MAX_OUTPUT).map(|output| output.len()), Ok(MAX_OUTPUT));
+        assert_eq!(said(MAX_OUTPUT + 1), Err("said too much".to_owned()));
+    }
+
+    #[test]
     fn a_program_runs_as_its_user() {
         if !geteuid().is_root() {
             eprintln!("SKIPPED: only root can run a program as another user");

@@ -46,6 +46,7 @@ pub struct RawScript<U = End> {
 
 #[derive(Debug)]
 struct Secrets {
+    session_id: Digest,
     hash: Digest,
     shared: SharedSecret,
 }
@@ -207,6 +208,13 @@ impl<U: UnderTest> RawScript<U> {
         self.sends_payload(&reply);
     }
 
+    /// Exchanges keys once more, for the same offer.
+    pub fn rekeys(&mut self) {
+        self.offers(self.offer);
+        self.exchanges(|_| {});
+        self.changes_keys();
+    }
+
     /// Sends NEWKEYS, uses the new keys, and waits until the end under test does.
     pub fn changes_keys(&mut self) {
         self.sends_payload(&payload(&NewKeys {}));
@@ -260,6 +268,28 @@ impl<U: UnderTest> RawScript<U> {
     /// The end under test's identification without CR LF, once it was heard.
     pub fn their_identification(&self) -> Option<&[u8]> {
         self.their_identification.as_deref()
+    }
+
+    /// The first exchange hash. RFC 4253 §7.2.
+    pub fn session_id(&self) -> &[u8] {
+        self.exchanged().session_id.as_ref()
+    }
+
+    /// K of the last exchange, as it is hashed.
+    pub fn shared_secret(&self) -> &[u8] {
+        self.exchanged().shared.as_wire()
+    }
+
+    /// What was made of it, where a cipher has a MAC: its keys in both directions, each with a name.
+    pub fn keys(&self) -> [(&'static str, Vec<u8>); 4] {
+        let [[_, cipher, mac], [_, their_cipher, their_mac]] =
+            self.letters().map(|letters| self.derived(letters));
+        [
+            ("the cipher's key of what it opened", cipher),
+            ("the MAC's key of what it opened", mac),
+            ("the cipher's key of what it sealed", their_cipher),
+            ("the MAC's key of what it sealed", their_mac),
+        ]
     }
 
     /// The payload of its KEXINIT, once it was heard.
@@ -375,7 +405,9 @@ impl<U: UnderTest> RawScript<U> {
             server_public: q_s,
             shared_secret: &shared,
         };
-        Secrets { hash: exchange.hash(self.kex()), shared }
+        let hash = exchange.hash(self.kex());
+        let session_id = self.secrets.as_ref().map_or(hash, |first| first.session_id);
+        Secrets { session_id, hash, shared }
     }
 
     /// The letters of IV, key and MAC key: the peer's direction, then the other.
@@ -386,14 +418,18 @@ impl<U: UnderTest> RawScript<U> {
         }
     }
 
+    fn exchanged(&self) -> &Secrets {
+        self.secrets.as_ref().expect("keys were exchanged")
+    }
+
     fn derived(&self, letters: [u8; 3]) -> [Vec<u8>; 3] {
-        let Secrets { hash, shared } = self.secrets.as_ref().expect("keys were exchanged");
-        let (cipher, id) = (self.cipher(), hash.as_ref());
+        let Secrets { session_id, hash, shared } = self.exchanged();
+        let (cipher, id) = (self.cipher(), session_id.as_ref());
         let sizes =
             [cipher.iv_len(), cipher.key_len(), self.mac().map_or(0, MacAlgorithm::key_len)];
         std::array::from_fn(|n| {
             let mut key = vec![0; sizes[n]];
-            derive(self.kex().hash(), shared.as_wire(), id, letters[n], id, &mut key);
+            derive(self.kex().hash(), shared.as_wire(), hash.as_ref(), letters[n], id, &mut key);
             key
         })
     }

@@ -5,14 +5,22 @@ use adit_interop_tests::{
     aditd,
     carry::through_echo,
     child::Guarded,
-    client::Invocation,
+    client::{Invocation, program},
     deadline::eventually,
     ports::{connect, free_port},
     scratch::Scratch,
     service::Service,
+    skip::skip,
     sshd::Sshd,
 };
-use std::{net::TcpStream, thread, time::Duration};
+use std::{
+    fs,
+    net::TcpStream,
+    path::{Path, PathBuf},
+    process::Command,
+    thread,
+    time::Duration,
+};
 
 /// Descriptors for everything.
 const FEW: u64 = 32;
@@ -95,7 +103,11 @@ fn targets_a_server_has_no_descriptors_for_are_refused_and_reached_later() {
 
 /// A first connection to `server` with these known hosts.
 fn first_connection(server: &Sshd, known_hosts: &str) -> Invocation {
-    Invocation::to(&server.endpoint)
+    accepting_new(Invocation::to(&server.endpoint), known_hosts)
+}
+
+fn accepting_new(client: Invocation, known_hosts: &str) -> Invocation {
+    client
         .option(format!("UserKnownHostsFile={known_hosts}"))
         .option("StrictHostKeyChecking=accept-new")
 }
@@ -113,5 +125,56 @@ fn a_host_that_cannot_be_written_down_is_said_and_reached() {
         let complaint =
             format!("Failed to add the host to the list of known hosts ({known_hosts}).");
         finished.assert(0, &[&complaint]);
+    }
+}
+
+/// The client in a world of its own where `$1` is a disk of 16 KiB, filled but for what `$2` takes of a page.
+const FULL_DISK: &str = r#"
+set -e
+disk=$1 size=$2 after=$3
+shift 3
+mount -t tmpfs -o size=16k none "$disk"
+head -c $((size - 1)) /dev/zero | tr '\0' '#' >"$disk/known_hosts"
+echo >>"$disk/known_hosts"
+cat /dev/zero >"$disk/rest" 2>/dev/null || true
+code=0
+"$@" || code=$?
+cp "$disk/known_hosts" "$after"
+exit $code
+"#;
+
+/// A mount of one's own takes root, and a kernel that lets it.
+fn may_mount() -> bool {
+    let mut mount = Command::new("unshare");
+    let tried = mount.args(["-m", "mount", "-t", "tmpfs", "none", "/mnt"]).output();
+    let works = tried.is_ok_and(|output| output.status.success());
+    if !works {
+        skip("there can be no mount that others do not see");
+    }
+    works
+}
+
+#[test]
+fn a_full_disk_keeps_its_list_as_it_was_and_the_login_goes_on() {
+    if !both_are_ours() || !may_mount() {
+        return;
+    }
+    let (server, scratch) = (aditd::start(), Scratch::new());
+    let (disk, after) = (scratch.join("disk"), scratch.join("after"));
+    fs::create_dir(&disk).expect("our own folder");
+    let known_hosts = disk.join("known_hosts").display().to_string();
+    // No byte has room; half a line has.
+    for size in [4096, 4000] {
+        let in_its_world = Invocation::to(&server.endpoint)
+            .program(PathBuf::from("unshare"))
+            .args(["-m", "sh", "-c", FULL_DISK, "sh"])
+            .args([&disk, Path::new(&size.to_string()), &after, &program()]);
+        let finished = accepting_new(in_its_world, &known_hosts).log_in();
+        let complaint =
+            format!("Failed to add the host to the list of known hosts ({known_hosts}).");
+        finished.assert(0, &[&complaint]);
+        let mut expected = vec![b'#'; size - 1];
+        expected.push(b'\n');
+        assert!(fs::read(&after).expect("a copy") == expected, "changed at {size}");
     }
 }

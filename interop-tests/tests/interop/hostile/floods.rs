@@ -18,7 +18,7 @@ use adit_wire::{
     transport::{Debug, Ignore, Ping},
 };
 use std::{
-    env, fs,
+    env,
     io::{ErrorKind, Write},
     sync::atomic::{AtomicBool, Ordering},
     thread,
@@ -32,10 +32,7 @@ fn sized(small: usize, full: usize) -> usize {
 
 /// Memory of the server's process in KiB.
 fn resident(server: &Sshd) -> i64 {
-    let path = format!("/proc/{}/status", server.process.pid());
-    let status = fs::read_to_string(path).expect("a running server");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("Linux");
-    line.trim().trim_end_matches(" kB").trim().parse().expect("a number")
+    i64::try_from(server.process.resident_kib()).expect("no such memory")
 }
 
 /// What a client that has logged in says again and again.

@@ -2,6 +2,7 @@
 
 mod deadlines;
 mod floods;
+mod secrets;
 mod text;
 mod transport;
 
