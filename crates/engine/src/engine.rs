@@ -17,7 +17,7 @@ use adit_connection::{
     Request, RequestError, RequestId, Sendable,
 };
 use adit_crypto::Random;
-use adit_transport::{Counters, Incoming, Negotiated, Transport};
+use adit_transport::{Counters, HostKeys, Incoming, Negotiated, Transport};
 use adit_wire::Message;
 use adit_wire::transport::{ExtInfo, reason};
 use alloc::boxed::Box;
@@ -560,6 +560,11 @@ impl Engine {
     /// Tells the peer's log why a request of its is refused; the refusal itself has no room for words. RFC 4253 §11.3.
     pub fn explain(&mut self, words: &str) {
         self.connection.explain(words);
+    }
+
+    /// Has others sign for this connection than the configuration's host keys: [`Transport::set_host_keys`].
+    pub fn set_host_keys(&mut self, host_keys: Arc<dyn HostKeys + Send + Sync>) {
+        self.transport.set_host_keys(host_keys);
     }
 
     /// Shares memory with other connections from now on, beyond what each channel always may hold.

@@ -10,7 +10,7 @@ use crate::session::task::in_full;
 use adit_config::by_name;
 use adit_config::server::{MatchContext, ServerConfig, ServerOptions};
 use adit_crypto::{CipherAlgorithm, KexAlgorithm, KeyAlgorithm, MacAlgorithm};
-use adit_transport::{HostKeys, RekeyLimits};
+use adit_transport::RekeyLimits;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -73,19 +73,10 @@ impl Settings {
         self.global.use_dns.then(|| name_of(address)).flatten()
     }
 
-    /// What a new connection's engine is made of; with these host keys where they are not those of the settings.
-    pub(crate) fn engine(
-        &self,
-        host_keys: Option<Arc<dyn HostKeys + Send + Sync>>,
-    ) -> adit_engine::ServerConfig {
-        let transport = match host_keys {
-            None => self.transport.clone(),
-            host_keys => {
-                Arc::new(adit_transport::Config { host_keys, ..(*self.transport).clone() })
-            }
-        };
+    /// What a new connection's engine is made of.
+    pub(crate) fn engine(&self) -> adit_engine::ServerConfig {
         adit_engine::ServerConfig {
-            transport,
+            transport: self.transport.clone(),
             // Whether a security key must have been touched depends on the line that authorizes it.
             verify: adit_engine::verify_signature_alone,
             connection: adit_connection::Config::new(adit_connection::Side::Server),

@@ -106,8 +106,11 @@ impl Worker {
         let number = self.shared.next_connection();
         socket.set_keepalive(settings.global.tcp_keep_alive);
         let desk = self.shared.door.desk(number);
-        let config = settings.engine(desk.host_keys(&settings));
-        let mut engine = Engine::server(config, Box::new(SystemRandom::new()), reactor.now());
+        let random = Box::new(SystemRandom::new());
+        let mut engine = Engine::server(settings.engine(), random, reactor.now());
+        if let Some(host_keys) = desk.host_keys(&settings) {
+            engine.set_host_keys(host_keys);
+        }
         engine.set_purse(self.shared.memory.of_all());
         let key = match reactor.add_session(Box::new(socket), engine) {
             Ok(key) => key,

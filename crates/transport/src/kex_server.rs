@@ -76,7 +76,8 @@ fn answer(
     let negotiated = terms.negotiated;
     let shape = negotiated.kex.shape();
     let client = decode_init(shape, payload)?;
-    let host_keys = config.host_keys.as_deref().ok_or(KexFailure::Internal)?;
+    let own = session.host_keys.clone();
+    let host_keys = own.as_deref().or(config.host_keys.as_deref()).ok_or(KexFailure::Internal)?;
     let host_key = host_keys.public_blob(negotiated.host_key).ok_or(KexFailure::Internal)?;
     let (group, chosen) = group.unzip();
     let (server, shared) = match group {

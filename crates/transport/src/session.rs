@@ -4,6 +4,7 @@
 //! Errors: none.   Allocates: the hash's input.
 //! Proved by: `tests` below, `tests::kex` (one byte changed in a hashed line), `tests/openssh.rs`.
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use adit_crypto::{
@@ -14,11 +15,10 @@ use adit_wire::kex::KexDhGexRequest;
 use zeroize::Zeroizing;
 
 use crate::clear::IS_CLEAR;
-use crate::config::Role;
+use crate::config::{HostKeys, Role};
 use crate::negotiate::{Negotiated, Protection};
 
 /// What outlives one key exchange.
-#[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) role: Role,
     /// Our identification line without CR LF.
@@ -37,6 +37,8 @@ pub(crate) struct Session {
     pub(crate) peer_takes_ext_info: bool,
     /// What the last exchange agreed on.
     pub(crate) negotiated: Option<Negotiated>,
+    /// Who signs for this connection alone; none where the configuration's keys do.
+    pub(crate) host_keys: Option<Arc<dyn HostKeys + Send + Sync>>,
 }
 
 impl Session {
@@ -51,6 +53,7 @@ impl Session {
             strict: false,
             peer_takes_ext_info: false,
             negotiated: None,
+            host_keys: None,
         }
     }
 

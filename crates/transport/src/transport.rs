@@ -15,7 +15,7 @@ use adit_wire::transport::{
 };
 use adit_wire::{DecodeError, Message, Reader};
 
-use crate::config::Config;
+use crate::config::{Config, HostKeys};
 use crate::error::{Error, Violation};
 use crate::gate::{Phase, Verdict, allowed};
 use crate::identification::{self, ExpectIdentification, Line};
@@ -267,6 +267,12 @@ impl Transport {
         if possible && self.failed.is_none() {
             self.begin_kex(tx);
         }
+    }
+
+    /// Has others sign for this connection than the configuration's host keys, which stay what is offered: the same keys in
+    /// other hands, which want to know for whom they sign.
+    pub fn set_host_keys(&mut self, host_keys: Arc<dyn HostKeys + Send + Sync>) {
+        self.session.host_keys = Some(host_keys);
     }
 
     /// Asks the peer for a [`Incoming::Pong`]; whether it was asked: it must have said that it answers.

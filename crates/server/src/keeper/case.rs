@@ -35,7 +35,7 @@ pub(super) struct Case {
     /// What was in force when it began.
     pub(super) settings: Arc<Settings>,
     session: Session,
-    login: Mutex<Option<Login>>,
+    login: Mutex<Option<Box<Login>>>,
     permissions: OnceLock<Arc<Permissions>>,
     /// Unix sockets it had made.
     sockets: Mutex<HashSet<String>>,
@@ -131,7 +131,7 @@ impl Case {
         }
         let who = who_is(host, &self.settings, user, ends);
         let Ok(begun) = Login::begin(&self.session, user, &who) else { return Reply::Refused {} };
-        *login = Some(begun);
+        *login = Some(Box::new(begun));
         known(who)
     }
 

@@ -184,6 +184,33 @@ impl Changing {
 }
 
 #[test]
+fn a_connection_may_have_somebody_else_sign_with_the_keys_that_are_offered() {
+    /// Shows a key that it cannot sign with.
+    struct Shown;
+    impl HostKeys for Shown {
+        fn algorithms(&self) -> Vec<KeyAlgorithm> {
+            OneKey(1).algorithms()
+        }
+        fn public_blob(&self, algorithm: KeyAlgorithm) -> Option<Vec<u8>> {
+            OneKey(1).public_blob(algorithm)
+        }
+        fn sign(&self, _: KeyAlgorithm, _: &[u8]) -> Result<Vec<u8>, SignFailed> {
+            Err(SignFailed)
+        }
+    }
+    let mut pair = Pair::new(client(), Config { host_keys: Some(Arc::new(Shown)), ..server() });
+    pair.server.transport.set_host_keys(Arc::new(OneKey(1)));
+    pair.run();
+    pair.client.transport.authenticated();
+    pair.server.transport.authenticated();
+    pair.client.transport.rekey(&mut pair.client.tx);
+    pair.run();
+    let has_failed = |seen: &[Seen]| seen.iter().any(|seen| matches!(seen, Seen::Failed(_)));
+    assert!(!has_failed(&pair.client.seen) && !has_failed(&pair.server.seen));
+    assert_eq!(pair.client.transport.counters().key_exchanges, 2);
+}
+
+#[test]
 fn another_host_key_at_a_rekey_is_refused_with_reason_9() {
     let changing = Changing(core::sync::atomic::AtomicU8::new(0));
     let server = Config { host_keys: Some(Arc::new(changing)), ..server() };
