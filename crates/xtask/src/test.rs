@@ -24,7 +24,13 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
         return Err("takes no arguments".into());
     }
     let mut report = Report::default();
-    let missing = tools::ensure(&[Need::Interop, Need::Containers, Need::Clients, Need::Python]);
+    let missing = tools::ensure(&[
+        Need::Interop,
+        Need::Containers,
+        Need::Clients,
+        Need::Python,
+        Need::Faults,
+    ]);
     report.command("format", &mut cargo(&["fmt", "--all", "--check"]));
     report.step("layers", || layers::run(&[]));
     supply::check(&mut report);

@@ -27,6 +27,8 @@ pub(crate) enum Need {
     Clients,
     /// The tests with peers that are Python packages; these skip themselves.
     Python,
+    /// The tests in which calls fail and the time of day jumps; these skip themselves.
+    Faults,
 }
 
 const TOOLS: &[Tool] = &[
@@ -44,6 +46,8 @@ const TOOLS: &[Tool] = &[
     Tool { program: "rsync", package: "rsync", needed_for: Need::Clients },
     Tool { program: "git", package: "git", needed_for: Need::Clients },
     Tool { program: "python3", package: "python3-venv", needed_for: Need::Python },
+    Tool { program: "strace", package: "strace", needed_for: Need::Faults },
+    Tool { program: "faketime", package: "faketime", needed_for: Need::Faults },
 ];
 
 impl Tool {
