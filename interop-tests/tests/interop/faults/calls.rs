@@ -102,7 +102,9 @@ impl Untrusted {
             let trace = self.trace.join(&number.to_string());
             let finished = self.tries(&trace, &["-e".into(), injection.clone()]);
             assert_ne!(finished.code, Some(0), "{injection}: {finished:#?}");
-            assert!(!finished.stderr.contains("panicked"), "{injection}: {finished:#?}");
+            // Without random bytes there is nothing to go on with.
+            let stopped = finished.stderr.contains("panicked") && name != "getrandom";
+            assert!(!stopped, "{injection}: {finished:#?}");
             assert_eq!(self.server.log().count("Accepted"), 0, "{injection}: {finished:#?}");
         });
     }
