@@ -1,4 +1,4 @@
-//! How many connections a tunnel takes per second, one after the other and 64 at once, and what one costs each end.
+//! How many connections a tunnel takes per second, one after the other and 64 at once; what one costs each end.
 //! Touches: passages, a thread per visitor.   Never: a login; it is the tunnel's channels that are opened.
 //! Invariants: a connection counts when its first byte has come back.
 //! Errors: a visitor's skips the contender.   Allocates: little.
@@ -46,12 +46,15 @@ fn sample(run: &mut Run, round: usize, crowd: usize, passage: &Passage) {
     match visits(passage.port, crowd, run.plan.time) {
         Ok(count) => {
             let (took, after) = (start.elapsed().as_secs_f64(), passage.cpu());
-            let each = |end: usize| (after[end] - before[end]).total * 1e6 / count as f64;
+            let spent = [0, 1].map(|end: usize| after[end] - before[end]);
+            let each = |seconds: f64| seconds * 1e6 / count as f64;
             let row = Row::new("connections", passage.contender.name())
                 .case("at once", crowd)
                 .figure("per_second", count as f64 / took)
-                .figure("client_us", each(0))
-                .figure("server_us", each(1));
+                .figure("client_us", each(spent[0].total))
+                .figure("client_system_us", each(spent[0].system))
+                .figure("server_us", each(spent[1].total))
+                .figure("server_system_us", each(spent[1].system));
             run.record(round, watch, row);
         }
         Err(error) => {
