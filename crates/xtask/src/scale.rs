@@ -154,3 +154,14 @@ pub(crate) fn allow_files(needed: u64) -> Outcome {
     setrlimit(Resource::Nofile, raised)
         .map_err(|error| format!("{needed} open files are not allowed here: {error}"))
 }
+
+/// Allows files for `wanted` of something that takes `each`, and `others` besides; for as many hundreds as there may be
+/// where that is forbidden. Gives how many.
+pub(crate) fn allow_as_many(wanted: usize, each: u64, others: u64) -> Result<usize, String> {
+    let Err(why) = allow_files(each * wanted as u64 + others) else { return Ok(wanted) };
+    let most = getrlimit(Resource::Nofile).maximum.unwrap_or_default();
+    allow_files(most)?;
+    let fewer = most.saturating_sub(others) / each / 100 * 100;
+    println!("{why}: {fewer} instead of {wanted}");
+    Ok(fewer as usize)
+}

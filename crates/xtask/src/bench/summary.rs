@@ -62,6 +62,12 @@ impl<'a> Summary<'a> {
         self.cells.iter().filter(|cell| cell.measurement == name).collect()
     }
 
+    /// The largest of a measurement's cases that are numbers: how many a machine allows differs.
+    pub(crate) fn most(&self, measurement: &str) -> Option<usize> {
+        let cells = self.of_measurement(measurement);
+        cells.iter().filter_map(|cell| cell.case.trim().parse().ok()).max()
+    }
+
     /// The median of one figure.
     pub(crate) fn figure(
         &self,
@@ -126,6 +132,13 @@ mod tests {
         assert_eq!((summary.cells[0].noisy, summary.cells[0].doubtful), (1, false));
         assert_eq!(summary.figure("bulk", "b", "up", "mib_per_second"), Some(1.0));
         assert_eq!(summary.figure("bulk", "c", "up", "mib_per_second"), None);
+    }
+
+    #[test]
+    fn the_largest_number_among_the_cases_is_told() {
+        let rows = [" 100", "9500", "up"].map(|count| Row::new("crowd", "a").case("of", count));
+        assert_eq!(Summary::of(&rows).most("crowd"), Some(9500));
+        assert_eq!(Summary::of(&rows).most("bulk"), None);
     }
 
     #[test]

@@ -7,7 +7,7 @@
 use crate::{
     Outcome,
     bench::{contender::ServerKind, measurement::Measurement, row::Row, run::Run},
-    scale::{Cost, cost},
+    scale::{Cost, allow_as_many, cost},
 };
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -30,6 +30,8 @@ impl Measurement for IdleCrowd {
             if kind == ServerKind::NewerSshd && !run.plan.with_rivals {
                 continue;
             }
+            // A connection and its listener at the server, which inherits the limit.
+            let count = allow_as_many(count, 2, 200)?;
             let watch = run.watch();
             match against(run, kind, count) {
                 Ok(cost) => {
@@ -48,8 +50,6 @@ impl Measurement for IdleCrowd {
 }
 
 fn against(run: &mut Run, kind: ServerKind, count: usize) -> Result<Cost, String> {
-    // Limits are inherited, so they come before the server.
-    crate::scale::allow_files(2 * count as u64 + 1000)?;
     let server = run.fleet.fresh(kind)?;
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, server.port));
     let user = adit_interop_tests::sshd::user_name();
