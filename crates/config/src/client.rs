@@ -411,7 +411,7 @@ mod tests {
                 "RekeyLimit 1G 1h 1",
                 "command-line line 0: keyword rekeylimit extra arguments at end of line",
             ),
-            ("MemoryLimit 1023K", "command-line line 0: memorylimit too small"),
+            ("MemoryLimit 1023K", "command-line line 0: memorylimit too small: at least 1M"),
             ("MemoryLimit x", "command-line line 0: Bad memorylimit number 'x': Invalid argument"),
             ("IPQoS x", "command-line line 0: Bad IPQoS value: x"),
             ("IPQoS 0x+f", "command-line line 0: Bad IPQoS value: 0x+f"),

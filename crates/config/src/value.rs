@@ -284,7 +284,9 @@ pub(crate) fn rekey_limit(input: &mut Input<'_>) -> Read<RekeyLimit> {
 pub(crate) fn size(input: &mut Input<'_>) -> Read<u64> {
     let word = input.word()?;
     match scaled(&word, &format!("{} number", input.keyword))? {
-        bytes if bytes < SMALLEST_MEMORY => Err(ValueError(format!("{} too small", input.keyword))),
+        bytes if bytes < SMALLEST_MEMORY => {
+            Err(ValueError(format!("{} too small: at least 1M", input.keyword)))
+        }
         bytes => Ok(bytes),
     }
 }

@@ -1,6 +1,6 @@
 //! What lines of sshd_config do: files and questions that the tests below share.
-//! Touches: texts in memory, two files in a scratch folder.   Never: the system's configuration.
-//! Invariants: a keyword without a line in one of the two tables here fails a test.
+//! Touches: texts in memory.   Never: the system's configuration.
+//! Invariants: what is asked for by name exists here only.
 //! Errors: a failed test.   Allocates: freely.
 //! Proved by: itself.
 

@@ -92,7 +92,7 @@ fn wrong_lines_are_refused_in_sshd_words() {
         ("Subsystem x", "c line 1: Subsystem missing argument."),
         ("VersionAddendum # x", "c line 1: VersionAddendum missing argument."),
         ("Role x", "c line 1: unsupported option \"x\"."),
-        ("MemoryLimit 1", "c line 1: MemoryLimit too small"),
+        ("MemoryLimit 1", "c line 1: MemoryLimit too small: at least 1M"),
         ("MemoryLimit x", "c line 1: Bad MemoryLimit number 'x': Invalid argument"),
         ("Loops 0", "c line 1: Loops integer value too small."),
         ("Loops 9999", "c line 1: Loops integer value too large."),
