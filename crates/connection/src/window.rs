@@ -37,11 +37,13 @@ impl SendWindow {
 pub(crate) struct RecvWindow {
     granted: u32,
     undelivered: u32,
+    /// Delivered since the last adjust.
+    delivered: u32,
 }
 
 impl RecvWindow {
     pub(crate) const fn new(granted: u32) -> Self {
-        Self { granted, undelivered: 0 }
+        Self { granted, undelivered: 0, delivered: 0 }
     }
 
     /// All that the peer has made us hold or may still make us hold.
@@ -71,6 +73,7 @@ impl RecvWindow {
     pub(crate) fn deliver(&mut self, len: u32) -> u32 {
         let len = len.min(self.undelivered);
         self.undelivered -= len;
+        self.delivered = self.delivered.saturating_add(len);
         len
     }
 
@@ -78,17 +81,20 @@ impl RecvWindow {
     ///
     /// More than three packets and a twelfth of a large window, or half of any: rarer adjusts leave the peer waiting,
     /// more frequent ones cost both ends a packet and a wake-up for little. What is held without being delivered
-    /// counts as granted, so a slow reader does not get an adjust for each byte it takes.
+    /// counts as granted, so a slow reader does not get an adjust for each byte it takes. A window grows as the path
+    /// fills, not at once: sshd reads all that it may send into one buffer, and copies that whole for each 32 KiB more.
     pub(crate) fn due(self, room: u32, max_packet: u32) -> u32 {
         let ungranted = room.saturating_sub(self.held());
         let part = (room / ADJUST_PART).min(ADJUST_MOST);
         let worth_a_packet = ungranted > ADJUST_PACKETS.saturating_mul(max_packet).max(part);
-        if worth_a_packet || ungranted >= room.div_ceil(2) { ungranted } else { 0 }
+        let due = worth_a_packet || ungranted >= room.div_ceil(2);
+        if due { ungranted.min(GROWTH.saturating_mul(self.delivered).max(max_packet)) } else { 0 }
     }
 
     /// The adjust is sent.
     pub(crate) fn grant(&mut self, bytes: u32) {
         self.granted = self.granted.saturating_add(bytes);
+        self.delivered = 0;
     }
 
     /// The peer has said that it sends no more: what it did not use is free.
@@ -103,6 +109,8 @@ const ADJUST_PACKETS: u32 = 3;
 const ADJUST_PART: u32 = 12;
 /// of which no more than these count: the peer sends what is granted at once, into the queue of the line.
 const ADJUST_MOST: u32 = 512 * 1024;
+/// At most so many bytes are granted for each that was delivered, or one packet.
+const GROWTH: u32 = 4;
 
 #[cfg(test)]
 mod tests {
@@ -169,6 +177,16 @@ mod tests {
             window.deliver(1);
             assert_eq!(window.due(room, 10), step);
         }
+    }
+
+    #[test]
+    fn a_window_grows_by_four_for_each_byte_delivered() {
+        let mut window = RecvWindow::new(100);
+        assert_eq!(window.receive(50), Ok(()));
+        window.deliver(50);
+        assert_eq!(window.due(10_000, 10), 200);
+        window.grant(200);
+        assert_eq!(window.due(10_000, 10), 10, "nothing new was delivered: one packet");
     }
 
     #[test]
