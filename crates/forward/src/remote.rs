@@ -170,7 +170,8 @@ impl Forwarder {
                 Step::NeedMore => break,
                 Step::Reply(reply) => reactor.send(self.session, channel, reply),
                 Step::Request(target, protocol) => {
-                    return self.remote_request(reactor, channel, target, protocol, input.to_vec());
+                    self.remote_request(reactor, channel, target, protocol);
+                    return self.remote_data(reactor, channel, input);
                 }
                 Step::Refuse(refusal) => {
                     self.notices.push_back(Notice::ProxyRefused(refusal.reason.to_owned()));
@@ -187,7 +188,6 @@ impl Forwarder {
         channel: Channel,
         target: ProxyTarget,
         protocol: Protocol,
-        early: Vec<u8>,
     ) {
         let permit = &self.options.permit_remote_open;
         if !permit.allows(&target.host, target.port) {
@@ -195,7 +195,7 @@ impl Forwarder {
             self.notices.push_back(Notice::ProxyRefused(words));
             return self.turn_away(reactor, channel, protocol.failure(Failure::NotAllowed));
         }
-        let reach = Reach { protocol: Some(protocol), early, ..Reach::new(channel, target.into()) };
+        let reach = Reach { protocol: Some(protocol), ..Reach::new(channel, target.into()) };
         self.reach(reactor, reach);
     }
 

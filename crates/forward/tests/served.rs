@@ -1,4 +1,4 @@
-//! What clients of a forwarding server see, and what its log and its driver learn.
+//! What clients of a forwarding server see, and what its log and its driver learn; what comes back to a client's forwarder.
 
 mod house;
 
@@ -743,6 +743,50 @@ mod takeover {
         ]);
         let old = both.play.servers[0];
         assert!(both.play.served.give_up(&mut both.reactor, old, &place).is_empty());
+    }
+}
+
+mod back {
+    //! Proxy clients at the server, whom the client connects.
+    use super::*;
+    use std::sync::{Arc, Mutex, mpsc};
+
+    /// What may come before a connection stands.
+    const KEPT: usize = 64 * 1024;
+
+    /// A SOCKS 4a request for a host with a name, and so many bytes behind it.
+    fn request(behind: usize) -> Vec<u8> {
+        [b"\x04\x01\0\x50\0\0\0\x01\0db.internal\0".as_slice(), &vec![7; behind]].concat()
+    }
+
+    fn proxied(port: u16, bytes: &[u8]) -> TcpStream {
+        let mut stream = TcpStream::connect((HERE, port)).unwrap();
+        stream.write_all(bytes).unwrap();
+        stream
+    }
+
+    #[test]
+    fn what_comes_before_a_connection_stands_is_kept_up_to_a_bound() {
+        let mut both = Both::new(House::default());
+        let (listener, address) = local();
+        let (find, found) = mpsc::channel();
+        let found = Mutex::new(found);
+        both.reactor.look_up_through(Arc::new(move |_, _, _| {
+            found.lock().unwrap().recv().unwrap();
+            Ok(vec![address])
+        }));
+        let port = both.forward_back("127.0.0.1:0");
+        let modest = both.beside(move || proxied(port, &request(KEPT)));
+        both.until(|play| (play.given == request(KEPT).len()).then_some(()));
+        let answer = both.beside(move || read_all(proxied(port, &request(KEPT + 1))));
+        assert_eq!(answer, b"", "one byte more is turned away while the name is looked up");
+        find.send(()).unwrap();
+        let (heard, answer) = both.beside(move || {
+            modest.shutdown(Shutdown::Write).unwrap();
+            (read_all(listener.accept().unwrap().0), read_all(modest))
+        });
+        assert_eq!(heard, vec![7; KEPT]);
+        assert_eq!(answer[..2], [0, 90]);
     }
 }
 

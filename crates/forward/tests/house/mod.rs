@@ -1,8 +1,9 @@
 //! A server that forwards, and its clients, on one loop; the test plays the clients' users and the driver.
+//! Where a test wants one, the first client has a forwarder too.
 
 use adit_engine::{Channel, Engine, Event as Ssh, Forward, Open, Outcome, RequestId};
-use adit_forward::Target;
 use adit_forward::served::{ListenPlan, Need, Notice, Rules, Served, ServedOptions};
+use adit_forward::{self as forward, ForwardOptions, ForwardSpec, Forwarder, Target};
 use adit_reactor::{Event, Handler, Key, Reactor, Socket};
 use adit_testkit::keys::{client_config, client_transport, server_config, server_transport};
 use adit_testkit::{FixedRng, Manners};
@@ -79,6 +80,9 @@ pub(crate) struct Play {
     pub(crate) notices: Vec<Notice>,
     pub(crate) needs: Vec<Need>,
     pub(crate) closed: Vec<Key>,
+    forwarder: Option<Forwarder>,
+    /// Bytes that the forwarder was given, because they are no stream's.
+    pub(crate) given: usize,
 }
 
 impl Both {
@@ -100,6 +104,8 @@ impl Both {
             notices: Vec::new(),
             needs: Vec::new(),
             closed: Vec::new(),
+            forwarder: None,
+            given: 0,
         };
         for seed in 0..count {
             play.manners[0] = Manners::default();
@@ -183,6 +189,17 @@ impl Both {
         self.reply(request)
     }
 
+    /// The first client forwards from a port that the server chooses.
+    pub(crate) fn forward_back(&mut self, spec: &str) -> u16 {
+        let mut forwarder = Forwarder::new(self.play.clients[0], ForwardOptions::default());
+        forwarder.request_remote(&mut self.reactor, ForwardSpec::remote(spec).unwrap());
+        self.play.forwarder = Some(forwarder);
+        self.until(|play| match play.forwarder.as_mut()?.next_notice()? {
+            forward::Notice::RemoteListening { allocated, .. } => allocated?.try_into().ok(),
+            notice => panic!("{notice:?}"),
+        })
+    }
+
     pub(crate) fn reply(&mut self, request: RequestId) -> Outcome {
         self.until(|play| {
             let at = play.replies.iter().position(|(answered, _)| *answered == request)?;
@@ -216,6 +233,14 @@ impl Play {
         }
     }
 
+    fn forwarded(&mut self, reactor: &mut Reactor, event: Event) -> Option<Event> {
+        let Some(forwarder) = &mut self.forwarder else { return Some(event) };
+        if let Event::Data { bytes, .. } = &event {
+            self.given += bytes.len();
+        }
+        forwarder.event(reactor, event)
+    }
+
     fn offered(
         &mut self,
         reactor: &mut Reactor,
@@ -240,6 +265,7 @@ impl Play {
 impl Handler for Play {
     fn event(&mut self, reactor: &mut Reactor, event: Event) {
         let Some(event) = self.served.event(reactor, event) else { return };
+        let Some(event) = self.forwarded(reactor, event) else { return };
         match event {
             Event::Ssh { session, event: Ssh::HostKey } => reactor.judge_host_key(session, true),
             Event::Ssh { session, event: Ssh::Login(ask) } => {
