@@ -2,7 +2,7 @@
 //! Touches: the host keys, on a helper thread: an RSA signature takes long.   Never: which keys a client keeps.
 //! Invariants: all keys asked for are proved, or none; every request is answered once.
 //! Errors: a request with a key that is not ours is refused.   Allocates: the signatures.
-//! Proved by: interop `server::host_keys`.
+//! Proved by: `tests` below, interop `server::host_keys`.
 
 use crate::host::keys::HostKeyRing;
 use crate::worker::Worker;
@@ -58,4 +58,21 @@ pub(crate) fn proof(
         answer.extend_from_slice(&signature);
     }
     (!answer.is_empty()).then_some(answer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use adit_testkit::keys::key;
+
+    #[test]
+    fn a_request_names_as_many_keys_as_any_server_has_and_no_more() {
+        let ring = HostKeyRing::of(key(7));
+        let blob = ring.public_blobs().next().unwrap();
+        let named = [&(blob.len() as u32).to_be_bytes(), &blob[..]].concat();
+        let proved = |count| proof(&ring, SignatureAlgorithm::Ed25519, b"id", &named.repeat(count));
+        let lengths = [1, 64, 65].map(|count| proved(count).map(|signatures| signatures.len()));
+        let one = lengths[0].unwrap();
+        assert_eq!(lengths, [Some(one), Some(64 * one), None]);
+    }
 }

@@ -141,8 +141,7 @@ pub(crate) fn serve(network: Network, charge: Charge) -> Result<ExitCode, String
 
 /// This program once more, with nothing of the environment and a socket to talk on.
 fn give_birth(keep_stderr: bool) -> io::Result<(OwnedFd, Child)> {
-    let (near, far) = pair()?;
-    set_socket_timeout(&near, Timeout::Send, Some(PATIENCE))?;
+    let (near, far) = line()?;
     // What runs now, also where another version has taken its place on disk.
     let mut command = Command::new("/proc/self/exe");
     command.arg(NETWORK).env_clear().stdin(far).stdout(Stdio::null());
@@ -150,6 +149,13 @@ fn give_birth(keep_stderr: bool) -> io::Result<(OwnedFd, Child)> {
         command.stderr(Stdio::null());
     }
     Ok((near, command.spawn()?))
+}
+
+/// The keeper's end, which does not wait for ever to be heard, and the other.
+fn line() -> io::Result<(OwnedFd, OwnedFd)> {
+    let (near, far) = pair()?;
+    set_socket_timeout(&near, Timeout::Send, Some(PATIENCE))?;
+    Ok((near, far))
 }
 
 /// A keeper with its other process.

@@ -264,6 +264,7 @@ fn execute(orders: &Orders, environment: &Environment) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::host::testing::Scratch;
 
     #[test]
     fn the_ignored_signals_are_read_from_the_kernels_words() {
@@ -280,5 +281,19 @@ mod tests {
         set_user_environment(&mut environment, text, &permitted, Path::new("environment"));
         let set: Vec<_> = environment.iter().collect();
         assert_eq!(set, [("LANG", "C"), ("A", "b=c")].map(|(n, v)| (n.as_ref(), v.as_ref())));
+    }
+
+    #[test]
+    fn a_users_environment_file_is_a_mebibyte_long_at_most() {
+        let scratch = Scratch::new("environment");
+        let user_environment = vec!["*".to_owned()];
+        let orders = Orders { home: scratch.path(""), user_environment, ..Orders::default() };
+        let set_by = |bytes: usize| {
+            let text = "A=1\n#".to_owned() + &"x".repeat(bytes - 5);
+            scratch.file(".ssh/environment", &text, 0o600);
+            environment(&orders).iter().any(|(name, _)| name == "A")
+        };
+        assert!(set_by(1 << 20));
+        assert!(!set_by((1 << 20) + 1));
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! The launcher is the program itself, built beside this test.
 
+use super::channel::SessionChannel;
 use super::{Kind, Notice, SessionEnd, SessionRules};
 use crate::errand::Postbox;
 use crate::host::testing::House;
@@ -857,4 +858,19 @@ fn an_idle_session_can_be_hung_up_and_says_so_in_the_log() {
     assert_eq!(scene.whole(larval), [Seen::Closed]);
     // Nothing ran in the other: there is nothing to tell of it.
     assert_eq!(scene.notice().end, SessionEnd::Idle);
+}
+
+#[test]
+fn requests_that_want_no_reply_wait_in_their_order_up_to_a_bound() {
+    let mut scene = Scene::new(rules());
+    let mut channel = SessionChannel::new(scene.open(), Arc::new(rules()));
+    let signal = |nth: u32| Request::Signal { name: nth.to_string().into() };
+    channel.busy = true;
+    (0..300).for_each(|nth| channel.wait_behind(false, signal(nth)));
+    channel.wait_behind(true, exec("true"));
+    assert_eq!(channel.next_waiting(), None);
+    channel.busy = false;
+    (0..256).for_each(|nth| assert_eq!(channel.next_waiting(), Some((false, signal(nth)))));
+    assert_eq!(channel.next_waiting(), Some((true, exec("true"))), "it is owed a reply");
+    assert_eq!(channel.next_waiting(), None);
 }

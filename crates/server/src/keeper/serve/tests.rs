@@ -8,6 +8,7 @@ use super::*;
 use crate::algorithms::ALGORITHMS;
 use crate::host::keys::HostKeyRing;
 use crate::host::testing::House;
+use crate::keeper::message::Bytes;
 use crate::log::{Format, LogLevel};
 use adit_config::server::ServerConfig;
 use rustix::net::{SendFlags, send as send_raw};
@@ -35,11 +36,18 @@ fn settings() -> Settings {
 
 /// Keeps while `hostile` does as it likes with the other end; its child outlives every test, unless the keeper ends it.
 fn kept(hostile: impl FnOnce(OwnedFd) + Send + 'static) -> Outcome {
-    let (near, far) = pair().unwrap();
-    set_socket_timeout(&near, Timeout::Send, Some(PATIENCE)).unwrap();
+    kept_from(|_| {}, hostile)
+}
+
+/// As `kept`, but `first` something is done.
+fn kept_from(
+    first: impl FnOnce(&mut Serving),
+    hostile: impl FnOnce(OwnedFd) + Send + 'static,
+) -> Outcome {
+    let (near, far) = line().unwrap();
     let child = Command::new("sleep").arg("600").spawn().unwrap();
     let (log, captured) = Log::captured(LogLevel::Info, Format::Text);
-    let serving = Serving {
+    let mut serving = Serving {
         keeper: Arc::new(Keeper::new(Arc::new(House::default()), settings())),
         socket: Arc::new(near),
         child,
@@ -59,6 +67,7 @@ fn kept(hostile: impl FnOnce(OwnedFd) + Send + 'static) -> Outcome {
     };
     let signals = Signals::watch(&[]).unwrap();
     let began = Instant::now();
+    first(&mut serving);
     let other = thread::spawn(move || hostile(far));
     let result = serving.run(&signals);
     let took = began.elapsed();
@@ -111,6 +120,25 @@ fn whoever_hangs_up_and_stays_is_ended_within_a_second() {
     let outcome = kept(drop);
     outcome.is_the_end_because("the process that talks to the network ended");
     assert!(outcome.took < Duration::from_secs(5), "on a busy machine too: {:?}", outcome.took);
+}
+
+#[test]
+fn whoever_reads_no_answer_or_does_not_end_is_ended_after_ten_seconds() {
+    let deaf = thread::spawn(|| {
+        kept(|far| {
+            let (algorithm, hash) = (String::new(), Bytes(Vec::new()));
+            let request = Request::Sign { connection: 1, algorithm, hash }.encode(1);
+            while send(&far, &request, &[]).is_ok() {}
+        })
+    });
+    let stop = |serving: &mut Serving| serving.signalled(Signal::TERM).ok().unwrap();
+    let stubborn = kept_from(stop, |far| stays(&far));
+    stubborn.is_the_end_because("it does not end");
+    let deaf = deaf.join().unwrap();
+    deaf.is_the_end_because("the process that talks to the network ended");
+    for took in [deaf.took, stubborn.took] {
+        assert!((10..20).contains(&took.as_secs()), "on a busy machine too: {took:?}");
+    }
 }
 
 #[test]
