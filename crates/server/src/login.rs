@@ -26,8 +26,8 @@ use std::sync::Arc;
 /// Failures are told after at least this long, whatever made them: how long a check took must not tell what was wrong.
 const LEAST_DELAY: Millis = 6;
 
-/// Longer banners are not shown; OpenSSH draws the same line.
-const MAX_BANNER: u64 = 1 << 20;
+/// Longer banners are not shown: what every client takes in one message (RFC 4253 §6.1), with what is around it.
+const MAX_BANNER: u64 = 32_000;
 
 /// Somebody who wants to be let in.
 pub(crate) struct Login {
@@ -397,8 +397,11 @@ const fn method(method: AuthMethod) -> Method {
 mod tests {
     use super::*;
     use crate::algorithms::ALGORITHMS;
-    use crate::host::testing::{House, account_of};
+    use crate::host::keys::HostKeyRing;
+    use crate::host::testing::{House, Scratch, account_of};
     use adit_config::server::ServerConfig;
+    use adit_testkit::keys::key;
+    use std::path::Path;
 
     fn options(lines: &[&str]) -> ServerOptions {
         let lines: Vec<String> = lines.iter().map(ToString::to_string).collect();
@@ -427,6 +430,22 @@ mod tests {
             let said = verdict(&house, Some(&root), &key, &origin, &rules, &options).map(drop);
             assert_eq!(said, expected, "{lines:?}");
         }
+    }
+
+    #[test]
+    fn a_banner_that_fits_no_message_is_not_shown() {
+        let scratch = Scratch::new("banner");
+        let shown = |path: &Path| {
+            let lines = [format!("Banner {}", path.display())];
+            let config = ServerConfig::load(None, &lines, &ALGORITHMS).unwrap();
+            let settings = Settings::with_keys(config, HostKeyRing::of(key(7)));
+            let ends = Ends { remote: None, local: None };
+            who_is(&House::default(), &settings, "ada", ends).banner.map(|text| text.len())
+        };
+        let file = |length| scratch.file("issue", &"x".repeat(length), 0o644);
+        assert_eq!(shown(&file(32_000)), Some(32_000));
+        assert_eq!(shown(&file(32_001)), None);
+        assert_eq!(shown(Path::new("/dev/zero")), None);
     }
 
     #[test]
