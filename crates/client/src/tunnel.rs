@@ -481,7 +481,7 @@ impl Tunnel {
         self.progress = Progress::Up;
         if let Some(engine) = reactor.engine(session) {
             // Others do not know the request, and a few end the connection over it.
-            if engine.peer_identification().is_some_and(|line| contains(line, b"OpenSSH")) {
+            if engine.peer_is_openssh() {
                 engine.no_more_sessions();
             }
         }
@@ -754,8 +754,4 @@ const fn reason_words(reason: u32) -> &'static str {
         4 => "resource shortage",
         _ => "unknown reason",
     }
-}
-
-fn contains(line: &[u8], word: &[u8]) -> bool {
-    line.windows(word.len()).any(|window| window == word)
 }

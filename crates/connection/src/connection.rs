@@ -70,6 +70,8 @@ pub struct Connection {
     pub(crate) budget: Budget,
     pub(crate) busy: Busy,
     pub(crate) round_trip: RoundTrip,
+    /// See [`peer_reads_ahead`](Self::peer_reads_ahead).
+    pub(crate) reads_ahead: bool,
     pub(crate) out: Out,
     /// Global requests of ours.
     pub(crate) pending: Pending,
@@ -95,6 +97,7 @@ impl Connection {
             budget,
             busy: Busy::new(),
             round_trip: RoundTrip::new(),
+            reads_ahead: false,
             out: Out::default(),
             pending: Pending::new(),
             unanswered: Unanswered::new(),
@@ -146,6 +149,12 @@ impl Connection {
     /// A measured round trip in milliseconds: windows follow the least of the last few.
     pub fn note_rtt(&mut self, rtt_ms: u32) {
         self.round_trip.note(rtt_ms);
+    }
+
+    /// The peer reads all that a window lets it, whether it can send it or not, as OpenSSH does: on a short path its
+    /// windows stay so small that what it read is still in its processor's cache when it is sent.
+    pub fn peer_reads_ahead(&mut self) {
+        self.reads_ahead = true;
     }
 
     /// Changes the memory budget, in bytes. What is granted already stays granted.

@@ -261,7 +261,12 @@ impl Engine {
         match incoming {
             Incoming::Packet(span) => self.packet(span, rx),
             Incoming::Banner(span) => Ok(Some(Event::Preface(rx.bytes(span).to_vec()))),
-            Incoming::Identified => Ok(Some(Event::Identified)),
+            Incoming::Identified => {
+                if self.peer_is_openssh() {
+                    self.connection.peer_reads_ahead();
+                }
+                Ok(Some(Event::Identified))
+            }
             Incoming::HostKey => Ok(Some(Event::HostKey)),
             Incoming::KexDone { first } => {
                 if first {
@@ -612,6 +617,13 @@ impl Engine {
     /// The peer's identification line, unchecked.
     pub fn peer_identification(&self) -> Option<&[u8]> {
         self.transport.peer_identification()
+    }
+
+    /// Whether that line names OpenSSH, which some things are done differently for.
+    pub fn peer_is_openssh(&self) -> bool {
+        const NAME: &[u8] = b"OpenSSH";
+        let line = self.peer_identification().unwrap_or_default();
+        line.windows(NAME.len()).any(|part| part == NAME)
     }
 
     /// What the last key exchange agreed on.

@@ -33,5 +33,9 @@ fn however_the_servers_bytes_are_split() {
 fn the_server_was_openssh() {
     for (recipe, transcript) in recorded() {
         assert!(transcript.down.starts_with(b"SSH-2.0-OpenSSH_"), "{}", recipe.name);
+        let mut end = recipe.client(&transcript.user, transcript.echo_port);
+        assert!(!end.engine.peer_is_openssh(), "nothing has come yet");
+        end.receive(&transcript.down);
+        assert!(end.engine.peer_is_openssh(), "{}", recipe.name);
     }
 }
