@@ -1,7 +1,7 @@
 //! One direction ends, the other one stays: in every kind of forward, whoever ends first.
 
 use adit_interop_tests::{
-    carry::{MIB, from_source, into_sink},
+    carry::{MIB, after_its_end, ends_first, from_source, into_sink},
     client::{Client, Invocation},
     pattern::Pattern,
     ports::{connect, free_port, is_closed},
@@ -9,10 +9,7 @@ use adit_interop_tests::{
     service::{Duplex, Service},
     sshd::Sshd,
 };
-use std::{
-    io::Read,
-    net::{Ipv4Addr, TcpStream},
-};
+use std::net::{Ipv4Addr, TcpStream};
 
 /// Each kind of forward to `to`, with a connection through it.
 fn each_kind(sshd: &Sshd, to: u16) -> Vec<(&'static str, Client, TcpStream)> {
@@ -50,21 +47,9 @@ fn the_answer_given_after_our_end_arrives() {
 #[test]
 fn we_may_go_on_after_the_servers_end() {
     let sshd = Sshd::start();
-    let service = Service::tcp(|stream| {
-        stream.write_all(b"all I have to say")?;
-        stream.finish_writing()?;
-        Pattern::new(6).verify(&mut *stream, |_| ()).and_then(|count| match count {
-            MIB => Ok(()),
-            other => Err(std::io::Error::other(format!("{other} bytes"))),
-        })
-    });
+    let service = ends_first();
     for (kind, _client, mut stream) in each_kind(&sshd, service.port()) {
-        let mut said = String::new();
-        stream.read_to_string(&mut said).expect("the service's words and its end");
-        assert_eq!(said, "all I have to say", "{kind}");
-        Pattern::new(6).send(&mut stream, MIB, |_| ()).expect("the way there is still open");
-        stream.finish_writing().expect("still open");
-        service.wait_result().unwrap_or_else(|error| panic!("{kind}: {error}"));
+        after_its_end(&mut stream, &service, kind);
     }
 }
 

@@ -1,6 +1,7 @@
 //! Five hundred connections at the same time through one tunnel.
 
 use adit_interop_tests::{
+    carry::at_once,
     client::Invocation,
     ports::{connect, free_port},
     service::Service,
@@ -26,18 +27,7 @@ fn all_of_them_stand_and_each_gets_its_own_bytes() {
     let (sshd, echo, port) = (Sshd::start(), Service::echo(), free_port());
     let forward = format!("127.0.0.1:{port}:127.0.0.1:{}", echo.port());
     let mut client = Invocation::to(&sshd.endpoint).args(["-L", &forward]).tunnel().listening(port);
-    let mut streams: Vec<_> = (0..COUNT).map(|_| connect(port)).collect();
-    echo.wait_connections(COUNT);
-    let text = |number: usize| format!("connection {number:03} ").repeat(300);
-    for (number, stream) in streams.iter_mut().enumerate() {
-        stream.write_all(text(number).as_bytes()).expect("taken");
-        stream.shutdown(Shutdown::Write).expect("still open");
-    }
-    for (number, stream) in streams.iter_mut().enumerate() {
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("the echo and its end");
-        assert!(answer == text(number), "connection {number} got another's bytes");
-    }
+    at_once(port, &echo, COUNT);
     client.assert_runs();
 }
 

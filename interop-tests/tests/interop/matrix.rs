@@ -1,16 +1,14 @@
 //! Every key exchange, cipher with every MAC, and host key that client and server share, with data both ways.
 
 use adit_interop_tests::{
-    carry::through_echo,
+    carry::with_each,
     client::{Invocation, program},
     container,
     endpoint::Endpoint,
     keys::EVERY_KIND,
-    ports::{connect, free_port},
-    service::Service,
     sshd::{Setup, Sshd},
 };
-use std::{path::Path, process::Command, thread};
+use std::{path::Path, process::Command};
 
 /// Enough for several packets and a window's worth of arithmetic, little enough for a hundred runs.
 const LENGTH: u64 = 200_000;
@@ -40,27 +38,8 @@ fn shared(what: &str) -> Vec<String> {
     shared
 }
 
-fn carries(endpoint: &Endpoint, echo: &Service, options: &[String]) {
-    let port = free_port();
-    let _client = options
-        .iter()
-        .fold(Invocation::to(endpoint), Invocation::option)
-        .args(["-L", &format!("127.0.0.1:{port}:127.0.0.1:{}", echo.port())])
-        .tunnel()
-        .listening(port);
-    through_echo(&mut connect(port), LENGTH);
-}
-
-/// Several at a time: most of each case is waiting.
 fn all_carry(endpoint: &Endpoint, cases: &[Vec<String>]) {
-    let echo = Service::echo();
-    let quarter = cases.len().div_ceil(4).max(1);
-    thread::scope(|scope| {
-        for part in cases.chunks(quarter) {
-            let echo = &echo;
-            scope.spawn(move || part.iter().for_each(|options| carries(endpoint, echo, options)));
-        }
-    });
+    with_each(&Invocation::to(endpoint), "-L", cases, LENGTH);
 }
 
 fn permissive() -> Sshd {
@@ -97,7 +76,7 @@ fn every_cipher_with_every_mac() {
 
 #[test]
 fn every_kind_of_host_key() {
-    let cases: &[&str] = &[
+    let names = [
         "ssh-ed25519",
         "ecdsa-sha2-nistp256",
         "ecdsa-sha2-nistp384",
@@ -106,15 +85,13 @@ fn every_kind_of_host_key() {
         "rsa-sha2-512",
     ];
     let size_is_not_in_the_name = |kind: &&_| **kind != EVERY_KIND[5];
-    let echo = Service::echo();
     let sshd = EVERY_KIND
         .iter()
         .filter(size_is_not_in_the_name)
         .fold(Setup::default(), |setup, kind| setup.host_key(*kind))
         .start();
-    for algorithm in cases {
-        carries(&sshd.endpoint, &echo, &[format!("HostKeyAlgorithms={algorithm}")]);
-    }
+    let cases = names.map(|name| vec![format!("HostKeyAlgorithms={name}")]);
+    all_carry(&sshd.endpoint, &cases);
 }
 
 #[test]
@@ -133,6 +110,5 @@ fn the_newest_servers_key_exchanges() {
 
 #[test]
 fn compression_asked_for_or_not_the_bytes_are_the_same() {
-    let (sshd, echo) = (Sshd::start(), Service::echo());
-    carries(&sshd.endpoint, &echo, &["Compression=yes".into()]);
+    all_carry(&Sshd::start().endpoint, &[vec!["Compression=yes".into()]]);
 }

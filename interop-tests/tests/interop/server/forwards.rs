@@ -3,17 +3,20 @@
 use super::ssh;
 use adit_interop_tests::{
     aditd,
-    carry::{MIB, by_every_forward, from_source, into_sink, through_echo},
+    carry::{
+        MIB, after_its_end, at_once, by_every_forward, ends_first, from_source, into_sink,
+        through_echo,
+    },
     client::{Client, is_adit},
     pattern::Pattern,
     ports::{connect, connect_to, free_port, is_closed, listeners, wait_closed},
     proxy_client::{Target, socks5},
-    service::{Duplex, Service},
+    service::Service,
     sshd::Sshd,
 };
 use std::{
     io::{Read, Write},
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream},
 };
 
 const V4_LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -272,21 +275,9 @@ fn the_answer_given_after_our_end_arrives() {
 #[test]
 fn we_may_go_on_after_the_destinations_end() {
     let server = aditd::start();
-    let service = Service::tcp(|stream| {
-        stream.write_all(b"all I have to say")?;
-        stream.finish_writing()?;
-        Pattern::new(6).verify(&mut *stream, |_| ()).and_then(|count| match count {
-            MIB => Ok(()),
-            other => Err(std::io::Error::other(format!("{other} bytes"))),
-        })
-    });
+    let service = ends_first();
     for (letter, _client, mut stream) in each_way(&server, service.port()) {
-        let mut said = String::new();
-        stream.read_to_string(&mut said).expect("the service's words and its end");
-        assert_eq!(said, "all I have to say", "{letter}");
-        Pattern::new(6).send(&mut stream, MIB, |_| ()).expect("the way there is still open");
-        stream.finish_writing().expect("still open");
-        service.wait_result().unwrap_or_else(|error| panic!("{letter}: {error}"));
+        after_its_end(&mut stream, &service, letter);
     }
 }
 
@@ -325,18 +316,7 @@ fn two_hundred_connections_at_once_each_get_their_own_bytes() {
         .args(["-R", &format!("127.0.0.1:{port}:{}", to(&echo))])
         .tunnel()
         .listening(port);
-    let mut streams: Vec<_> = (0..COUNT).map(|_| connect(port)).collect();
-    echo.wait_connections(COUNT);
-    let text = |number: usize| format!("connection {number:03} ").repeat(300);
-    for (number, stream) in streams.iter_mut().enumerate() {
-        stream.write_all(text(number).as_bytes()).expect("taken");
-        stream.shutdown(Shutdown::Write).expect("still open");
-    }
-    for (number, stream) in streams.iter_mut().enumerate() {
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("the echo and its end");
-        assert!(answer == text(number), "connection {number} got another's bytes");
-    }
+    at_once(port, &echo, COUNT);
     client.assert_runs();
 }
 

@@ -3,13 +3,11 @@
 use super::ssh;
 use adit_interop_tests::{
     aditd,
-    carry::through_echo,
+    carry::with_each,
     keys::{EVERY_KIND, KeyKind},
-    ports::{connect, free_port},
-    service::Service,
     sshd::{Prepared, Sshd},
 };
-use std::{process::Command, thread};
+use std::process::Command;
 
 /// Enough for several packets and a window's worth of arithmetic, little enough for a hundred runs.
 const LENGTH: u64 = 200_000;
@@ -46,27 +44,8 @@ fn permissive(keyword: &str, names: &[String]) -> Sshd {
     aditd::with(&[&format!("{keyword} {}", names.join(","))])
 }
 
-fn carries(server: &Sshd, echo: &Service, options: &[String]) {
-    let port = free_port();
-    let _client = options
-        .iter()
-        .fold(ssh(server), adit_interop_tests::client::Invocation::option)
-        .args(["-R", &format!("127.0.0.1:{port}:127.0.0.1:{}", echo.port())])
-        .tunnel()
-        .listening(port);
-    through_echo(&mut connect(port), LENGTH);
-}
-
-/// Several at a time: most of each case is waiting.
 fn all_carry(server: &Sshd, cases: &[Vec<String>]) {
-    let echo = Service::echo();
-    let quarter = cases.len().div_ceil(4).max(1);
-    thread::scope(|scope| {
-        for part in cases.chunks(quarter) {
-            let echo = &echo;
-            scope.spawn(move || part.iter().for_each(|options| carries(server, echo, options)));
-        }
-    });
+    with_each(&ssh(server), "-R", cases, LENGTH);
 }
 
 #[test]
@@ -134,6 +113,5 @@ fn an_algorithm_that_was_taken_away_is_not_there() {
 
 #[test]
 fn compression_asked_for_or_not_the_bytes_are_the_same() {
-    let (server, echo) = (aditd::start(), Service::echo());
-    carries(&server, &echo, &["Compression=yes".into()]);
+    all_carry(&aditd::start(), &[vec!["Compression=yes".into()]]);
 }
