@@ -6,6 +6,14 @@
 
 use adit_crypto::{DhGroup, Ephemeral, KexAlgorithm, KexShape, respond, respond_in_group};
 use adit_testkit::FixedRng;
+use std::collections::HashMap;
+use std::sync::OnceLock;
+
+/// What an honest pair says and comes to; the same for every input, and slow to make.
+struct Honest {
+    client_value: Vec<u8>,
+    server_value: Vec<u8>,
+}
 
 /// The first byte chooses the method, the second the value's honest bytes: as many of them are kept. The rest is the
 /// stranger's, or a group: two bytes of length, the prime, the generator.
@@ -21,15 +29,28 @@ pub fn key_exchange(bytes: &[u8]) {
     if algorithm.shape() == KexShape::GroupExchange {
         return group_exchange(rest);
     }
-    let client = || Ephemeral::generate(algorithm, &mut FixedRng::new(1)).expect("it has no group");
-    let client_value = client().public().to_vec();
-    let _ = respond(algorithm, &spoilt(&client_value, *kept, rest), &mut FixedRng::new(2));
-    let (server_value, secret) =
-        respond(algorithm, &client_value, &mut FixedRng::new(2)).expect("an honest client");
-    let agreed = client().agree(&server_value).expect("an honest server");
-    assert_eq!(agreed.as_wire(), secret.as_wire());
-    let server_value = spoilt(&server_value, *kept, rest);
-    let _ = client().agree(&server_value);
+    let Honest { client_value, server_value } = honest(algorithm);
+    let _ = respond(algorithm, &spoilt(client_value, *kept, rest), &mut FixedRng::new(2));
+    let _ = client(algorithm).agree(&spoilt(server_value, *kept, rest));
+}
+
+/// The pair of a method, held against each other when it is first asked for.
+fn honest(algorithm: KexAlgorithm) -> &'static Honest {
+    static PAIRS: OnceLock<HashMap<&'static str, OnceLock<Honest>>> = OnceLock::new();
+    let unmade = || KexAlgorithm::ALL.iter().map(|it| (it.name(), OnceLock::new())).collect();
+    PAIRS.get_or_init(unmade)[algorithm.name()].get_or_init(|| {
+        let client = client(algorithm);
+        let client_value = client.public().to_vec();
+        let (server_value, secret) =
+            respond(algorithm, &client_value, &mut FixedRng::new(2)).expect("an honest client");
+        let agreed = client.agree(&server_value).expect("an honest server");
+        assert_eq!(agreed.as_wire(), secret.as_wire());
+        Honest { client_value, server_value }
+    })
+}
+
+fn client(algorithm: KexAlgorithm) -> Ephemeral {
+    Ephemeral::generate(algorithm, &mut FixedRng::new(1)).expect("it has no group")
 }
 
 /// The first `kept` of every 256 bytes are honest.
