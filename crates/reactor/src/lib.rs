@@ -305,25 +305,25 @@ impl Reactor {
 
     /// Puts the source of an event on its run list. A stale token ends here.
     fn note(&mut self, event: &mio::event::Event) {
-        let Some((kind, key)) = unpack(event.token()) else { return };
+        let Some((kind, mark)) = unpack(event.token()) else { return };
         match kind {
             Kind::Waker => self.woken = true,
             Kind::Signal => self.signalled.push(event.token().0 - token_of(Kind::Signal).0),
             Kind::Listener => {
-                if let Some(accepting) = self.listeners.get_mut(key) {
+                if let Some((key, accepting)) = self.listeners.marked_mut(mark) {
                     accepting.ready = true;
                     self.queue_accept(key);
                 }
             }
             Kind::Link => {
-                if let Some(session) = self.sessions.get_mut(key) {
+                if let Some((key, session)) = self.sessions.marked_mut(mark) {
                     session.ready.note(event);
                     self.queue_read(key);
                     self.queue_flush(key);
                 }
             }
             Kind::Stream => {
-                if let Some(stream) = self.streams.get_mut(key) {
+                if let Some((key, stream)) = self.streams.marked_mut(mark) {
                     stream.ready.note(event);
                     match stream.inbound {
                         Inbound::Dialling => self.decided.push(key),
