@@ -10,6 +10,7 @@ use crate::host::{Account, Host, KeyRules, KeyVerdict, Origin, ShownKey};
 use crate::host_key_proof::proof;
 use crate::keeper::{Client, Link};
 use crate::login::{Who, verdict, who_is};
+use crate::session::{Launch, OwnSeat, Seat, SessionRules};
 use crate::settings::Settings;
 use crate::start;
 use adit_auth::server::CheckKey;
@@ -90,6 +91,9 @@ pub(crate) trait Desk: Send + Sync {
         address: SocketAddr,
     ) -> io::Result<TcpListener>;
 
+    /// The seat of a session under these rules. Does not block.
+    fn seat(&self, rules: Arc<SessionRules>) -> Arc<dyn Seat>;
+
     /// The connection is over. Does not block.
     fn gone(&self);
 }
@@ -98,7 +102,7 @@ pub(crate) trait Desk: Send + Sync {
 #[derive(Clone)]
 pub(crate) enum Door {
     /// One process does everything.
-    Open(Arc<dyn Host>),
+    Open(Arc<dyn Host>, Launch),
     /// The keeper does what this process cannot.
     Kept(Arc<Link>),
 }
@@ -107,23 +111,15 @@ impl Door {
     /// The desk of the connection with this number.
     pub(crate) fn desk(&self, connection: u64) -> Arc<dyn Desk> {
         match self {
-            Self::Open(host) => Arc::new(Here(host.clone())),
+            Self::Open(host, launch) => Arc::new(Here(host.clone(), launch.clone())),
             Self::Kept(link) => Arc::new(Client::new(link.clone(), connection)),
-        }
-    }
-
-    /// Who starts sessions: only a process that can.
-    pub(crate) fn host(&self) -> Option<Arc<dyn Host>> {
-        match self {
-            Self::Open(host) => Some(host.clone()),
-            Self::Kept(_) => None,
         }
     }
 
     /// Who answers for names, where it is not the system.
     pub(crate) fn look_up(&self) -> Option<Arc<LookUp>> {
         match self {
-            Self::Open(_) => None,
+            Self::Open(..) => None,
             Self::Kept(link) => {
                 let link = link.clone();
                 Some(Arc::new(move |host, port, family| link.look_up(host, port, family)))
@@ -137,7 +133,7 @@ impl Door {
     /// A name that means nothing here.
     pub(crate) fn addresses(&self, options: &ServerOptions) -> Result<Vec<SocketAddr>, String> {
         match self {
-            Self::Open(_) => start::listen_addresses(options),
+            Self::Open(..) => start::listen_addresses(options),
             Self::Kept(link) => link.addresses(),
         }
     }
@@ -148,14 +144,14 @@ impl Door {
     /// Those of the system.
     pub(crate) fn bind(&self, address: SocketAddr) -> io::Result<TcpListener> {
         match self {
-            Self::Open(_) => adit_forward::listen::tcp_socket(address),
+            Self::Open(..) => adit_forward::listen::tcp_socket(address),
             Self::Kept(link) => link.bind(address),
         }
     }
 }
 
 /// Everything is done by this process.
-struct Here(Arc<dyn Host>);
+struct Here(Arc<dyn Host>, Launch);
 
 impl Desk for Here {
     fn who_is(&self, settings: &Settings, user: &str, ends: Ends) -> Who {
@@ -209,6 +205,10 @@ impl Desk for Here {
         address: SocketAddr,
     ) -> io::Result<TcpListener> {
         self.0.listen_tcp(account, address)
+    }
+
+    fn seat(&self, rules: Arc<SessionRules>) -> Arc<dyn Seat> {
+        Arc::new(OwnSeat::new(self.0.clone(), rules, self.1.clone()))
     }
 
     fn gone(&self) {}

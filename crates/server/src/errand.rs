@@ -42,6 +42,9 @@ impl Postbox {
     }
 }
 
+/// Threads that only wait need little.
+const WAITING_STACK: usize = 64 * 1024;
+
 type Task = Box<dyn FnOnce() + Send>;
 
 /// Helper threads, shared by all loops.
@@ -78,6 +81,23 @@ impl Errands {
     pub(crate) fn set(&self, work: impl FnOnce() + Send + 'static) {
         // The helpers outlive every handle.
         let _ = self.queue.send(Box::new(work));
+    }
+
+    /// Does `work`, which waits for long, on a thread of its own; on a helper where the system gives no more threads.
+    pub(crate) fn aside(&self, name: &str, work: impl FnOnce() + Send + 'static) {
+        let task: Arc<Mutex<Option<Task>>> = Arc::new(Mutex::new(Some(Box::new(work))));
+        let takes_it = |task: Arc<Mutex<Option<Task>>>| {
+            move || {
+                let work = task.lock().unwrap_or_else(PoisonError::into_inner).take();
+                if let Some(work) = work {
+                    work();
+                }
+            }
+        };
+        let thread = std::thread::Builder::new().name(name.into()).stack_size(WAITING_STACK);
+        if thread.spawn(takes_it(task.clone())).is_err() {
+            self.set(takes_it(task));
+        }
     }
 
     /// Does `work` on a helper, then `then` with its outcome on the loop of `home`.

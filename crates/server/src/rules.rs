@@ -4,7 +4,7 @@
 //! Errors: none.   Allocates: lists.
 //! Proved by: interop `server`; a rule that was lost here fails the test of its keyword.
 
-use crate::connection::Connection;
+use crate::connection::Ends;
 use crate::host::KeyRules;
 use crate::limits::{BlockSizes, LimitSettings, Overflow, PenaltySettings, StartupSettings};
 use crate::policy::Permissions;
@@ -98,11 +98,11 @@ const fn overflow(overflow: server::Overflow) -> Overflow {
 }
 
 /// What sessions may do.
-pub(crate) fn sessions(connection: &Connection, member: &Permissions) -> SessionRules {
+pub(crate) fn sessions(ends: Ends, member: &Permissions) -> SessionRules {
     let (options, grants) = (&*member.options, &member.grants);
     let nowhere = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
-    let client = connection.ends.remote.unwrap_or(nowhere);
-    let server = connection.ends.local.unwrap_or(nowhere);
+    let client = ends.remote.unwrap_or(nowhere);
+    let server = ends.local.unwrap_or(nowhere);
     SessionRules {
         permit_tty: options.permit_tty && grants.pty,
         // The configuration's command wins over the key's, as sshd's.

@@ -1,7 +1,7 @@
 //! The sandbox: what a gateway still needs once it is set up; all else is given up. docs/SECURITY.md.
 //! Touches: this process's rights.   Never: a connection; a file's content.
 //! Invariants: entered before the first thread and the first connection; who starts sessions stays outside; where there is a
-//! keeper both processes are inside, each with its own half of what is needed.
+//! keeper who talks to clients is inside, and a gateway's keeper as well, each with its own half of what is needed.
 //! Errors: none; what a kernel cannot do is in the log at DEBUG1.   Allocates: once.
 //! Proved by: `tests` below, interop `sandbox.rs` and `server::gateway`, which runs in it.
 

@@ -28,8 +28,6 @@ pub(crate) struct Shared {
     pub(crate) memory: Memory,
     connections: AtomicU64,
     start: Instant,
-    /// Most files a process here could have open before this one helped itself to more: what commands get.
-    pub(crate) file_limit: Option<u64>,
 }
 
 impl Shared {
@@ -39,7 +37,6 @@ impl Shared {
         log: Log,
         settings: Settings,
         limits: Limits,
-        file_limit: Option<u64>,
     ) -> Self {
         let memory = Memory::new(settings.global.memory_limit);
         Self {
@@ -52,7 +49,6 @@ impl Shared {
             owners: Mutex::default(),
             connections: AtomicU64::new(0),
             start: Instant::now(),
-            file_limit,
         }
     }
 
@@ -65,7 +61,8 @@ impl Shared {
         let config = adit_config::server::ServerConfig::load(None, &lines, algorithms).unwrap();
         let settings = Settings::with_keys(config, HostKeyRing::of(adit_testkit::keys::key(7)));
         let limits = Limits::new(crate::rules::limits(&settings.global));
-        Self::new(Door::Open(host), Errands::new(2).unwrap(), log, settings, limits, None)
+        let door = Door::Open(host, crate::session::Launch::by_this_program(None));
+        Self::new(door, Errands::new(2).unwrap(), log, settings, limits)
     }
 
     /// What is in force now.

@@ -21,6 +21,7 @@ use crate::log::{Destination, Format, Log};
 use crate::notify::Notify;
 use crate::pidfile::PidFile;
 use crate::sandbox::Part;
+use crate::session::Launch;
 use crate::settings::Settings;
 use crate::shared::Shared;
 use crate::worker::Worker;
@@ -287,7 +288,7 @@ fn serve(args: Args, background: Option<Background>) -> Result<ExitCode, Failed>
     // A process for one connection ends with it: there is nobody else's to protect in it.
     let network = match user.filter(|_| !args.inetd) {
         // In the sandbox no process is started.
-        Some(user) => Some(keeper::Network::start(user, background.is_none(), &log)?),
+        Some(user) => Some(keeper::Network::start(user, options.role, background.is_none(), &log)?),
         None => None,
     };
     let part = if network.is_some() { Part::Keeper } else { Part::Everything };
@@ -311,7 +312,8 @@ fn serve(args: Args, background: Option<Background>) -> Result<ExitCode, Failed>
     let loops = if args.inetd { 1 } else { loops(&options) };
     let errands = Errands::new(loops * ERRANDS_PER_LOOP)?;
     let limits = Limits::new(rules::limits(&options));
-    let shared = Shared::new(Door::Open(host), errands, log, settings, limits, files);
+    let door = Door::Open(host, Launch::by_this_program(files));
+    let shared = Shared::new(door, errands, log, settings, limits);
     let shared = Arc::new(shared);
     let loops = start_loops(&shared, loops, &reactor)?;
     let notify =

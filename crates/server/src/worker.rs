@@ -7,7 +7,7 @@
 use crate::connection::{Connection, Ends, Fault, Phase};
 use crate::errand::{Mail, Postbox};
 use crate::limits::Ticket;
-use crate::session::{SessionRules, Sessions};
+use crate::session::{Seat, SessionRules, Sessions};
 use crate::shared::Shared;
 use adit_crypto::SystemRandom;
 use adit_engine::{Channel, Counters, Engine, Open, Request, open_failure};
@@ -35,6 +35,9 @@ pub(crate) struct Worker {
     ending: bool,
 }
 
+/// What a session may do, and where it asks for what takes privilege.
+type Seated = (Arc<SessionRules>, Arc<dyn Seat>);
+
 /// What is to be done about a connection at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Due {
@@ -56,8 +59,7 @@ impl Worker {
         load: Arc<AtomicUsize>,
     ) -> Self {
         let family = crate::rules::family(&shared.settings().global);
-        let sessions = Sessions::new(shared.door.host(), shared.errands.clone(), postbox.clone())
-            .with_file_limit(shared.file_limit);
+        let sessions = Sessions::new(shared.errands.clone(), postbox.clone());
         Self {
             shared,
             postbox,
@@ -280,15 +282,15 @@ impl Worker {
 
     /// A channel that is none of the forwards'.
     fn open(&mut self, reactor: &mut Reactor, key: Key, channel: Channel, open: &Open<'static>) {
-        let rules = match open {
-            Open::Session => self.session_rules(key),
+        let seated = match open {
+            Open::Session => self.seat(key),
             _ => Err((open_failure::UNKNOWN_CHANNEL_TYPE, "unknown channel type".to_owned())),
         };
         let Some(engine) = reactor.engine(key) else { return };
-        match rules {
-            Ok(rules) => {
+        match seated {
+            Ok((rules, seat)) => {
                 engine.accept(channel);
-                self.sessions.open(key, channel, rules);
+                self.sessions.open(key, channel, rules, seat);
             }
             Err((reason, words)) => {
                 engine.refuse(channel, reason, &words);
@@ -298,8 +300,8 @@ impl Worker {
         self.watch_unused(reactor, key);
     }
 
-    /// What one more session may do, if there may be one.
-    fn session_rules(&self, key: Key) -> Result<Arc<SessionRules>, (u32, String)> {
+    /// What one more session may do, if there may be one, and its seat.
+    fn seat(&self, key: Key) -> Result<Seated, (u32, String)> {
         let no = |words: String| Err((open_failure::ADMINISTRATIVELY_PROHIBITED, words));
         let Some(connection) = self.connections.get(&key) else {
             return no("not logged in".into());
@@ -309,10 +311,10 @@ impl Worker {
         if self.sessions.count(key) >= max as usize {
             return no(format!("MaxSessions {max} are open"));
         }
-        let rules = crate::rules::sessions(connection, member);
+        let rules = Arc::new(crate::rules::sessions(connection.ends, member));
         match rules.refusal() {
             Some(words) => no(words.to_owned()),
-            None => Ok(Arc::new(rules)),
+            None => Ok((rules.clone(), connection.desk.seat(rules))),
         }
     }
 

@@ -4,7 +4,7 @@
 //! Errors: `io::Error` of the system; a refusal is an answer.   Allocates: its answers.
 //! Proved by: `tests` in each module.
 //!
-//! It is the seam at which the network-facing process can later run without host keys, files and privileges.
+//! It is the seam at which the network-facing process runs without host keys, files and privileges: the keeper has it.
 
 mod authorized;
 mod clock;
@@ -27,7 +27,7 @@ mod users_file;
 
 pub(crate) use rules::KeyRules;
 
-use crate::session::{Ends, Leader, Plan, Terminal, TerminalWish};
+use crate::session::{Ends, Leader, Line, Plan, Terminal, TerminalWish};
 use adit_keys::authorized_keys::Grants;
 use rustix::process::Signal;
 use std::fmt;
@@ -171,7 +171,11 @@ pub(crate) trait Host: Send + Sync {
     ///
     /// # Errors
     /// Those of the system.
-    fn open_terminal(&self, account: &SystemAccount, wish: &TerminalWish) -> io::Result<Terminal> {
+    fn open_terminal(
+        &self,
+        account: &SystemAccount,
+        wish: &TerminalWish,
+    ) -> io::Result<(Terminal, Line)> {
         crate::session::open_terminal(account, wish)
     }
 

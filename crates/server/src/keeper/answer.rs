@@ -8,13 +8,19 @@
 #[cfg(test)]
 mod tests;
 
-use super::case::{Case, Session, Strangers};
+use super::case::{Case, Session};
 use super::message::{Bytes, Reply, Request};
+use super::places::Places;
+use super::sitting::Sitting;
 use crate::connection::Ends;
+use crate::errand::Errands;
 use crate::host::{Account, Host};
 use crate::host_key_proof::proof;
 use crate::policy::Permissions;
 use crate::rules;
+use crate::session::{
+    Asked, Launch, OwnSeat, Pipes, Started, Terminal, TerminalWish, signal_by_name,
+};
 use crate::settings::Settings;
 use crate::start::listen_addresses;
 use adit_crypto::{KeyAlgorithm, SignatureAlgorithm};
@@ -28,6 +34,7 @@ use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStringExt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 /// Connections at a time where MaxConnections does not say: more than there are descriptors for.
@@ -39,25 +46,38 @@ const HASH_LENGTHS: std::ops::RangeInclusive<usize> = 20..=64;
 /// What the keeper keeps.
 pub(super) struct Keeper {
     host: Arc<dyn Host>,
+    launch: Launch,
+    /// Who waits for the ends of commands.
+    errands: Errands,
     settings: RwLock<Arc<Settings>>,
     /// Where the other process may listen.
     addresses: Mutex<Vec<SocketAddr>>,
     cases: Mutex<HashMap<u64, Arc<Case>>>,
     /// Those that have not logged in.
-    strangers: Strangers,
+    strangers: Places,
 }
 
-/// A reply, and the descriptor that goes with it.
-pub(super) type Answer = (Reply, Option<OwnedFd>);
+/// A reply, and the descriptors that go with it.
+pub(super) type Answer = (Reply, Vec<OwnedFd>);
+
+/// What takes an answer that comes later.
+pub(super) type Teller = Box<dyn FnOnce(Answer) + Send>;
 
 impl Keeper {
-    pub(super) fn new(host: Arc<dyn Host>, settings: Settings) -> Self {
+    pub(super) fn new(
+        host: Arc<dyn Host>,
+        launch: Launch,
+        errands: Errands,
+        settings: Settings,
+    ) -> Self {
         Self {
             host,
+            launch,
+            errands,
             settings: RwLock::new(Arc::new(settings)),
             addresses: Mutex::default(),
             cases: Mutex::default(),
-            strangers: Strangers::default(),
+            strangers: Places::default(),
         }
     }
 
@@ -105,7 +125,7 @@ impl Keeper {
 
     /// The answer to anything that has one. May block, but for `Sign`.
     pub(super) fn answer(&self, request: Request) -> Answer {
-        let without = |reply| (reply, None);
+        let without = |reply| (reply, Vec::new());
         match request {
             Request::Sign { connection, algorithm, hash } => {
                 without(self.sign(connection, &algorithm, &hash.0))
@@ -139,7 +159,18 @@ impl Keeper {
             Request::LookUp { host, port, family } => without(look_up(&host, port, family)),
             Request::Addresses {} => without(self.addresses()),
             Request::Bind { address } => self.bind(address),
+            Request::OpenTerminal { connection, session, wish } => {
+                self.open_terminal(connection, session, &wish)
+            }
+            Request::Start { connection, session, asked } => {
+                self.start(connection, session, &asked)
+            }
+            Request::Signal { connection, session, name } => {
+                without(self.signal(connection, session, &name).unwrap_or(Reply::Refused {}))
+            }
             Request::Gone { .. }
+            | Request::Wait { .. }
+            | Request::Leave { .. }
             | Request::Ready { .. }
             | Request::Alive {}
             | Request::Stopping {}
@@ -192,12 +223,12 @@ impl Keeper {
         let member = case.as_ref().and_then(|case| case.member());
         match member.and_then(|member| work(&*self.host, member)) {
             Some(result) => opened(result),
-            None => (Reply::Refused {}, None),
+            None => (Reply::Refused {}, Vec::new()),
         }
     }
 
     fn listen_unix(&self, connection: u64, path: &str) -> Answer {
-        let Some(case) = self.case(connection) else { return (Reply::Refused {}, None) };
+        let Some(case) = self.case(connection) else { return (Reply::Refused {}, Vec::new()) };
         let answer = self.as_member(connection, |host, member| {
             let plan = member.may_listen(&Forward::Streamlocal { path: path.into() }).ok()?;
             let full = case.sockets().len() >= member.max_listeners();
@@ -206,7 +237,7 @@ impl Keeper {
                 host.listen_unix(&member.account, path, mask, unlink).map(OwnedFd::from)
             })
         });
-        if answer.1.is_some() {
+        if !answer.1.is_empty() {
             case.sockets().insert(path.to_owned());
             let is_there = self.case(connection).is_some_and(|now| Arc::ptr_eq(&now, &case));
             if !is_there {
@@ -223,9 +254,9 @@ impl Keeper {
         let account: Option<Arc<Account>> =
             own.and_then(|case| Some(case.member()?.account.clone()));
         match account.map(|account| self.host.unlink_unix(&account, path)) {
-            Some(Ok(())) => (Reply::Done {}, None),
-            Some(Err(error)) => (failed(&error), None),
-            None => (Reply::Refused {}, None),
+            Some(Ok(())) => (Reply::Done {}, Vec::new()),
+            Some(Err(error)) => (failed(&error), Vec::new()),
+            None => (Reply::Refused {}, Vec::new()),
         }
     }
 
@@ -245,10 +276,71 @@ impl Keeper {
     fn bind(&self, address: SocketAddr) -> Answer {
         let wanted = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
         if !wanted.contains(&address) {
-            return (Reply::Refused {}, None);
+            return (Reply::Refused {}, Vec::new());
         }
         drop(wanted);
         opened(tcp_socket(address).map(OwnedFd::from))
+    }
+}
+
+/// Sessions.
+impl Keeper {
+    /// A session of whoever has proved who they are, as far as there may be one more.
+    fn sitting(&self, connection: u64, session: u64) -> Option<Arc<Sitting>> {
+        let case = self.case(connection)?;
+        let most = case.member()?.options.max_sessions;
+        case.sittings.at(session, most, || {
+            let rules = Arc::new(case.session_rules()?);
+            Some(OwnSeat::new(self.host.clone(), rules, self.launch.clone()))
+        })
+    }
+
+    fn open_terminal(&self, connection: u64, session: u64, wish: &TerminalWish) -> Answer {
+        let Some(sitting) = self.sitting(connection, session) else {
+            return (Reply::Refused {}, Vec::new());
+        };
+        match sitting.open_terminal(wish) {
+            Ok(Terminal { master, name }) => {
+                (Reply::Terminal { name: Bytes(name.into_vec()) }, vec![master])
+            }
+            Err(error) => (failed(&error), Vec::new()),
+        }
+    }
+
+    fn start(&self, connection: u64, session: u64, asked: &Asked) -> Answer {
+        let Some(sitting) = self.sitting(connection, session) else {
+            return (Reply::Refused {}, Vec::new());
+        };
+        match sitting.start(asked) {
+            Ok(Started { task, pipes }) => {
+                self.errands.aside("wait", move || sitting.watch());
+                let pipes =
+                    pipes.map(|Pipes { input, output, errors }| vec![input, output, errors]);
+                let (command, forced) = (task.command, task.forced);
+                (Reply::Started { command, forced }, pipes.unwrap_or_default())
+            }
+            Err(error) => (failed(&error), Vec::new()),
+        }
+    }
+
+    fn signal(&self, connection: u64, session: u64, name: &str) -> Option<Reply> {
+        let sitting = self.case(connection)?.sittings.get(session)?;
+        let signal = signal_by_name(name)?;
+        Some(sitting.signal(signal).map_or_else(|error| failed(&error), |()| Reply::Done {}))
+    }
+
+    /// Has it told when what was started in a session has ended. Does not block.
+    pub(super) fn wait(&self, connection: u64, session: u64, teller: Teller) {
+        let sitting = self.case(connection).and_then(|case| case.sittings.get(session));
+        let Some(sitting) = sitting else { return teller((Reply::Refused {}, Vec::new())) };
+        sitting.wait(teller);
+    }
+
+    /// A session's channel is closed. Does not block.
+    pub(super) fn leave(&self, connection: u64, session: u64) {
+        if let Some(case) = self.case(connection) {
+            case.sittings.leave(session);
+        }
     }
 }
 
@@ -276,8 +368,8 @@ fn look_up(host: &str, port: u16, family: u8) -> Reply {
 
 fn opened(result: io::Result<OwnedFd>) -> Answer {
     match result {
-        Ok(descriptor) => (Reply::Done {}, Some(descriptor)),
-        Err(error) => (failed(&error), None),
+        Ok(descriptor) => (Reply::Done {}, vec![descriptor]),
+        Err(error) => (failed(&error), Vec::new()),
     }
 }
 

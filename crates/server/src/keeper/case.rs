@@ -6,18 +6,21 @@
 //! Proved by: `tests` of `answer`.
 //!
 //! ```text
-//! Sign ──► session ──WhoIs──► applicant ──Login…──► Permissions ──► sockets, ports, further host keys
+//! Sign ──► session ──WhoIs──► applicant ──Login…──► Permissions ──► sockets, ports, sessions, further host keys
 //! ```
 //!
 //! The login machine is that of the server itself, and it hears the same messages, so that both come to the same.
 
 use super::message::Reply;
+use super::places::Place;
+use super::sitting::Sittings;
 use crate::connection::Ends;
 use crate::desk::{Applicant, is_password, key_verdict};
 use crate::host::{Host, KeyRefusal};
 use crate::login::{Who, password_prompt, policy, who_is};
 use crate::policy::Permissions;
 use crate::rules;
+use crate::session::SessionRules;
 use crate::settings::Settings;
 use adit_auth::USERAUTH_SERVICE;
 use adit_auth::Violation;
@@ -27,7 +30,6 @@ use adit_wire::auth::UserauthRequest;
 use adit_wire::transport::ServiceRequest;
 use adit_wire::{Message, Rest};
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// One connection, as far as the keeper was told of it and has found out.
@@ -36,33 +38,14 @@ pub(super) struct Case {
     pub(super) settings: Arc<Settings>,
     session: Session,
     login: Mutex<Option<Box<Login>>>,
+    /// Where it comes from, as the keeper was told.
+    ends: OnceLock<Ends>,
     permissions: OnceLock<Arc<Permissions>>,
+    pub(super) sittings: Sittings,
     /// Unix sockets it had made.
     sockets: Mutex<HashSet<String>>,
     /// Its place among those that have not logged in, until it has.
     place: Mutex<Option<Place>>,
-}
-
-/// How many connections have not logged in.
-#[derive(Default)]
-pub(super) struct Strangers(Arc<AtomicUsize>);
-
-/// One of them.
-pub(super) struct Place(Arc<AtomicUsize>);
-
-impl Strangers {
-    /// Room for one more, where there are fewer than `most`.
-    pub(super) fn admit(&self, most: u32) -> Option<Place> {
-        let place = Place(self.0.clone());
-        let before = self.0.fetch_add(1, Ordering::Relaxed);
-        (before < most as usize).then_some(place)
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
 }
 
 /// The session that proofs are about.
@@ -99,7 +82,9 @@ impl Case {
             settings,
             session,
             login: Mutex::default(),
+            ends: OnceLock::new(),
             permissions: OnceLock::new(),
+            sittings: Sittings::default(),
             sockets: Mutex::default(),
             place: Mutex::new(Some(place)),
         }
@@ -119,6 +104,12 @@ impl Case {
         self.permissions.get()
     }
 
+    /// What its sessions may do, if there may be any.
+    pub(super) fn session_rules(&self) -> Option<SessionRules> {
+        let rules = rules::sessions(*self.ends.get()?, self.member()?);
+        rules.refusal().is_none().then_some(rules)
+    }
+
     pub(super) fn sockets(&self) -> MutexGuard<'_, HashSet<String>> {
         locked(&self.sockets)
     }
@@ -132,6 +123,8 @@ impl Case {
         let who = who_is(host, &self.settings, user, ends);
         let Ok(begun) = Login::begin(&self.session, user, &who) else { return Reply::Refused {} };
         *login = Some(Box::new(begun));
+        // Nobody else holds the lock under which it is filled.
+        let _ = self.ends.set(ends);
         known(who)
     }
 

@@ -34,7 +34,7 @@ const ROOTS: [&str; 4] = ["/var/empty", "/usr/share/empty", "/var/lib/empty", "/
 /// Made where none of them will do.
 const OWN_ROOT: &str = "/run/aditd";
 
-/// What the keeper is root for: files whoever has them, sockets of users, ports below 1024, other users for programs that
+/// What a gateway's keeper is root for: files whoever has them, sockets of users, ports below 1024, other users for programs that
 /// print keys, and an end for the other process.
 const KEPT: CapabilitySet = CapabilitySet::DAC_OVERRIDE
     .union(CapabilitySet::DAC_READ_SEARCH)
@@ -63,22 +63,16 @@ pub(crate) fn network_user(
     let name = options.network_user.as_str();
     match (options.role, is_root) {
         _ if name.eq_ignore_ascii_case("none") => Ok(None),
-        (Role::Gateway, true) if name.eq_ignore_ascii_case("auto") => {
+        // There is no privilege to do without, or only one user's.
+        (_, false) | (Role::User, _) => Ok(None),
+        _ if name.eq_ignore_ascii_case("auto") => {
             let known = USERS.iter().find_map(|name| found(name));
             Ok(Some(known.unwrap_or(NetworkUser { uid: NOBODY, gid: NOBODY })))
         }
-        (Role::Gateway, true) => match found(name) {
+        _ => match found(name) {
             Some(user) => Ok(Some(user)),
             None => Err(format!("NetworkUser {name}: there is no such user, or it is root")),
         },
-        // Whoever asks for it must not believe to have it.
-        (Role::System | Role::Auto, true) if !name.eq_ignore_ascii_case("auto") => {
-            Err("NetworkUser has no effect with Role system, where one process does everything: \
-                 remove it, or set Role gateway"
-                .into())
-        }
-        // There is no privilege to do without.
-        _ => Ok(None),
     }
 }
 
@@ -143,9 +137,14 @@ pub(super) fn confine(uid: u32, gid: u32, root: &Path) -> Result<(), String> {
 
 /// Leaves root what the keeper is root for. For the only thread there is.
 ///
+/// Where users have sessions it is root for those of root's too, and they inherit what is left: that is everything.
+///
 /// # Errors
 /// Those of the system; then it keeps what it had.
-pub(super) fn keep_little() -> io::Result<()> {
+pub(super) fn keep_little(role: Role) -> io::Result<()> {
+    if role != Role::Gateway {
+        return Ok(());
+    }
     let had = capabilities(None)?.permitted;
     remove_from_bounds(KEPT);
     Ok(give_up_but(had & KEPT)?)
@@ -185,17 +184,22 @@ mod tests {
     }
 
     #[test]
-    fn a_gateway_of_roots_has_a_user_for_the_network_and_nobody_else_has() {
-        let chosen = user(&["Role gateway"], true).unwrap().unwrap();
-        assert!(chosen.uid != 0 && chosen.gid != 0);
+    fn root_has_a_user_for_the_network_and_nobody_else_has() {
+        for role in ["gateway", "system", "auto"] {
+            let role = format!("Role {role}");
+            let chosen = user(&[&role], true).unwrap().unwrap();
+            assert!(chosen.uid != 0 && chosen.gid != 0, "{role}");
+            let named = user(&[&role, "NetworkUser nobody"], true).unwrap().unwrap();
+            assert_eq!(Some(named), found("nobody"), "{role}");
+        }
         for (lines, is_root) in [
             (&["Role gateway"][..], false),
             (&["Role gateway", "NetworkUser nobody"], false),
             (&["Role gateway", "NetworkUser none"], true),
-            (&["Role system"], true),
-            (&["Role auto"], true),
             (&["Role system", "NetworkUser none"], true),
+            (&["Role auto"], false),
             (&["Role user"], false),
+            (&["Role user", "NetworkUser nobody"], true),
         ] {
             assert_eq!(user(lines, is_root), Ok(None), "{lines:?}");
         }
@@ -205,11 +209,11 @@ mod tests {
     fn a_user_that_gives_nothing_up_is_refused() {
         for name in ["root", "no-such-user-here"] {
             let line = format!("NetworkUser {name}");
-            let refused = user(&["Role gateway", &line], true).unwrap_err();
-            assert!(refused.contains("no such user, or it is root"), "{refused}");
+            for role in ["Role gateway", "Role system"] {
+                let refused = user(&[role, &line], true).unwrap_err();
+                assert!(refused.contains("no such user, or it is root"), "{refused}");
+            }
         }
-        let refused = user(&["Role system", "NetworkUser nobody"], true).unwrap_err();
-        assert!(refused.contains("no effect with Role system"), "{refused}");
     }
 
     #[test]

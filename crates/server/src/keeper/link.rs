@@ -5,6 +5,7 @@
 //! Proved by: `tests` of `answer`, interop `server::separation`.
 
 use super::message::{Bytes, Heard, Order, Private, Reply, Request};
+use super::seat::KeptSeat;
 use super::socket::{receive, send};
 use super::terms::Terms;
 use crate::connection::Ends;
@@ -12,6 +13,7 @@ use crate::desk::{Applicant, Asked, Desk};
 use crate::host::keys::HostKeyRing;
 use crate::host::{Account, KeyRefusal, KeyVerdict, Origin};
 use crate::login::{NotIn, Who, address_of};
+use crate::session::{Seat, SessionRules};
 use crate::settings::Settings;
 use adit_auth::server::CheckKey;
 use adit_config::server::MatchContext;
@@ -26,6 +28,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -35,6 +38,8 @@ use zeroize::Zeroizing;
 pub(crate) struct Link {
     socket: OwnedFd,
     calls: Mutex<Calls>,
+    /// Sessions there were.
+    sessions: AtomicU64,
 }
 
 /// Who waits for which answer.
@@ -46,8 +51,8 @@ struct Calls {
     over: bool,
 }
 
-/// A reply and the descriptor that came with it.
-type Answer = (Reply, Option<OwnedFd>);
+/// A reply and the descriptors that came with it.
+type Answer = (Reply, Vec<OwnedFd>);
 
 /// What the keeper wants of the front.
 pub(crate) enum Wish {
@@ -61,7 +66,7 @@ pub(crate) enum Wish {
 
 impl Link {
     pub(super) fn new(socket: OwnedFd) -> Self {
-        Self { socket, calls: Mutex::default() }
+        Self { socket, calls: Mutex::default(), sessions: AtomicU64::new(0) }
     }
 
     pub(super) const fn socket(&self) -> &OwnedFd {
@@ -96,7 +101,7 @@ impl Link {
                 Ok(Heard::Reply(id, reply)) => {
                     if let Some(caller) = self.calls().waiting.remove(&id) {
                         // There is room for the one answer.
-                        let _ = caller.try_send((reply, descriptors.pop()));
+                        let _ = caller.try_send((reply, descriptors));
                     }
                     continue;
                 }
@@ -123,7 +128,7 @@ impl Link {
     }
 
     /// Asks, and waits for the answer.
-    fn ask(&self, request: &Request) -> io::Result<Answer> {
+    pub(super) fn ask(&self, request: &Request) -> io::Result<Answer> {
         let (answer, receiver) = sync_channel(1);
         let id = {
             let mut calls = self.calls();
@@ -160,7 +165,7 @@ impl Link {
     }
 
     fn descriptor(&self, request: &Request) -> io::Result<OwnedFd> {
-        self.ask(request)?.1.ok_or_else(|| io::ErrorKind::InvalidData.into())
+        self.ask(request)?.1.pop().ok_or_else(|| io::ErrorKind::InvalidData.into())
     }
 
     /// A line for the log.
@@ -404,6 +409,11 @@ impl Desk for Client {
         self.link
             .descriptor(&Request::ListenTcp { connection, asked, address })
             .map(TcpListener::from)
+    }
+
+    fn seat(&self, _: Arc<SessionRules>) -> Arc<dyn Seat> {
+        let session = self.link.sessions.fetch_add(1, Ordering::Relaxed);
+        Arc::new(KeptSeat::new(self.link.clone(), self.connection, session))
     }
 
     fn gone(&self) {

@@ -8,17 +8,22 @@
 //! byte version · uint32 id · byte number · fields        id 0: nobody waits for a reply
 //! ```
 
-use crate::host::{Account, KeyRefusal};
+use crate::host::{Account, KeyRefusal, SystemAccount};
+use crate::session::{Asked, Environment, Exit, Kind, MAX_ACCEPTED, TerminalWish};
+use adit_engine::WindowChange;
 use adit_keys::authorized_keys::Grants;
 use adit_wire::{DecodeError, Field, Reader};
+use std::ffi::OsString;
 use std::net::SocketAddr;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
 use zeroize::Zeroizing;
 
 /// Of this language. Both processes are one program, so a difference is a mistake and never bridged.
 const VERSION: u8 = 1;
 
-/// The longest message: a login request with a large certificate is a few kilobytes.
-pub(super) const MAX_LENGTH: usize = 64 * 1024;
+/// The longest message: a command with an environment as large as there may be, and what is around them.
+pub(super) const MAX_LENGTH: usize = 176 * 1024;
 
 /// A message that is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -149,14 +154,79 @@ impl<A: Item, B: Item> Item for (A, B) {
     }
 }
 
-/// Only accounts that exist in the configuration: those of the system need more than this.
-impl Item for Account {
+impl Item for PathBuf {
     fn put(&self, out: &mut Vec<u8>) {
-        self.name.put(out);
-        self.groups.put(out);
+        self.as_os_str().as_bytes().encode(out);
     }
     fn take(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
-        Ok(Self { name: Item::take(reader)?, groups: Item::take(reader)?, system: None })
+        Bytes::take(reader).map(|Bytes(bytes)| OsString::from_vec(bytes).into())
+    }
+}
+
+/// Pairs of names and values.
+impl Item for Environment {
+    fn put(&self, out: &mut Vec<u8>) {
+        let bytes = |text: &std::ffi::OsStr| Bytes(text.as_bytes().to_vec());
+        let pairs: Vec<(Bytes, Bytes)> =
+            self.iter().map(|(name, value)| (bytes(name), bytes(value))).collect();
+        pairs.put(out);
+    }
+    fn take(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let pairs: Vec<(Bytes, Bytes)> = Item::take(reader)?;
+        // Each is looked for among those before it.
+        if pairs.len() > MAX_ACCEPTED {
+            return Err(Malformed);
+        }
+        let mut environment = Self::default();
+        for (Bytes(name), Bytes(value)) in pairs {
+            environment.set(OsString::from_vec(name), OsString::from_vec(value));
+        }
+        Ok(environment)
+    }
+}
+
+impl Item for Kind {
+    fn put(&self, out: &mut Vec<u8>) {
+        let (number, name) = match self {
+            Self::Shell => (0, ""),
+            Self::Exec => (1, ""),
+            Self::Subsystem(name) => (2, name.as_str()),
+        };
+        (number as u8).put(out);
+        name.encode(out);
+    }
+    fn take(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let (number, name) = (u8::take(reader)?, String::take(reader)?);
+        match (number, name.is_empty()) {
+            (0, true) => Ok(Self::Shell),
+            (1, true) => Ok(Self::Exec),
+            (2, _) => Ok(Self::Subsystem(name)),
+            _ => Err(Malformed),
+        }
+    }
+}
+
+/// A status, or the number of a signal.
+impl Item for Exit {
+    fn put(&self, out: &mut Vec<u8>) {
+        let (by_signal, number, core_dumped) = match *self {
+            Self::Status(status) => (false, status, false),
+            Self::Signal { number, core_dumped } => (true, number.unsigned_abs(), core_dumped),
+        };
+        by_signal.put(out);
+        number.put(out);
+        core_dumped.put(out);
+    }
+    fn take(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let (by_signal, number) = (bool::take(reader)?, u32::take(reader)?);
+        match (by_signal, bool::take(reader)?) {
+            (false, false) => Ok(Self::Status(number)),
+            (false, true) => Err(Malformed),
+            (true, core_dumped) => {
+                let number = number.try_into().map_err(|_| Malformed)?;
+                Ok(Self::Signal { number, core_dumped })
+            }
+        }
     }
 }
 
@@ -197,6 +267,13 @@ macro_rules! item_struct {
     };
 }
 pub(super) use item_struct;
+
+item_struct!(SystemAccount { uid, gid, gids, home, shell });
+item_struct!(Account { name, groups, system });
+item_struct!(WindowChange { width_characters, height_rows, width_pixels, height_pixels });
+item_struct!(TerminalWish { term, size, modes });
+
+item_struct!(Asked { kind, command, environment });
 
 item_struct!(Grants {
     command,
@@ -299,6 +376,16 @@ messages! {
         16 Log { level: u8, line: String }
         /// It cannot start, for this reason.
         17 Fatal { words: String }
+        /// A terminal for a session, by the number it has here. Once logged in, as far as permitted; once.
+        18 OpenTerminal { connection: u64, session: u64, wish: TerminalWish }
+        /// A command for a session. Once logged in, as far as permitted; once.
+        19 Start { connection: u64, session: u64, asked: Asked }
+        /// A signal for what runs in a session.
+        20 Signal { connection: u64, session: u64, name: String }
+        /// The end of what was started; the reply comes with it. Once for a session.
+        21 Wait { connection: u64, session: u64 }
+        /// The session's channel is closed.
+        22 Leave { connection: u64, session: u64 }
     }
 }
 
@@ -327,6 +414,12 @@ messages! {
         6 Failed { code: u32, words: String }
         /// Addresses.
         7 Found { addresses: Vec<SocketAddr> }
+        /// A terminal was made: its device; this end of it comes along.
+        8 Terminal { name: Bytes }
+        /// This runs now; stdin, stdout and stderr come along where it has no terminal.
+        9 Started { command: Option<Vec<u8>>, forced: bool }
+        /// What was started has ended.
+        10 Exited { exit: Exit }
     }
 }
 
@@ -340,7 +433,6 @@ messages! {
             root: String,
             single: bool,
             watchdog: Option<u64>,
-            files: Option<u64>,
             names: Vec<Option<String>>,
         }
         /// Other settings, which come with it.
@@ -375,7 +467,7 @@ mod tests {
 
     fn requests() -> impl Strategy<Value = Request> {
         let address = any::<(std::net::IpAddr, u16)>().prop_map(SocketAddr::from);
-        let bytes = || proptest::collection::vec(any::<u8>(), 0..80).prop_map(Bytes);
+        let bytes = || bytes().prop_map(Bytes);
         let text = || ".{0,40}";
         let connection = any::<u64>();
         let addresses =
@@ -418,6 +510,49 @@ mod tests {
             Just(Request::Stopping {}),
             (any::<u8>(), text()).prop_map(|(level, line)| Request::Log { level, line }),
             text().prop_map(|words| Request::Fatal { words }),
+            sessions(),
+        ]
+    }
+
+    fn bytes() -> impl Strategy<Value = Vec<u8>> {
+        proptest::collection::vec(any::<u8>(), 0..80)
+    }
+
+    /// What is asked for a session's sake.
+    fn sessions() -> impl Strategy<Value = Request> {
+        let text = || ".{0,40}";
+        let size = any::<[u32; 4]>().prop_map(|size| WindowChange {
+            width_characters: size[0],
+            height_rows: size[1],
+            width_pixels: size[2],
+            height_pixels: size[3],
+        });
+        let wish = (text(), size, bytes());
+        let wish = wish.prop_map(|(term, size, modes)| TerminalWish { term, size, modes });
+        let kind =
+            prop_oneof![Just(Kind::Shell), Just(Kind::Exec), text().prop_map(Kind::Subsystem)];
+        let environment = proptest::collection::vec(("[A-Z]{1,4}", "[ -~]{0,20}"), 0..10);
+        let environment = environment.prop_map(|pairs| {
+            let mut environment = Environment::default();
+            pairs.iter().for_each(|(name, value)| environment.set(name, value));
+            environment
+        });
+        let asked = (kind, proptest::option::of(bytes()), environment);
+        let asked =
+            asked.prop_map(|(kind, command, environment)| Asked { kind, command, environment });
+        let ids = any::<(u64, u64)>();
+        prop_oneof![
+            (ids, wish).prop_map(|((connection, session), wish)| {
+                Request::OpenTerminal { connection, session, wish }
+            }),
+            (ids, asked).prop_map(|((connection, session), asked)| {
+                Request::Start { connection, session, asked }
+            }),
+            (ids, text()).prop_map(|((connection, session), name)| {
+                Request::Signal { connection, session, name }
+            }),
+            ids.prop_map(|(connection, session)| Request::Wait { connection, session }),
+            ids.prop_map(|(connection, session)| Request::Leave { connection, session }),
         ]
     }
 
@@ -446,7 +581,15 @@ mod tests {
 
     #[test]
     fn what_the_keeper_says_comes_out_as_it_went_in() {
-        let account = Account { name: "ada".into(), groups: vec!["staff".into()], system: None };
+        let system = SystemAccount {
+            uid: 7,
+            gid: 8,
+            gids: vec![8, 9],
+            home: OsString::from_vec(b"/home/\xff".to_vec()).into(),
+            shell: "/bin/sh".into(),
+        };
+        let (name, groups) = ("ada".to_owned(), vec!["staff".to_owned()]);
+        let account = Account { name, groups, system: Some(system) };
         let replies = [
             Reply::Refused {},
             Reply::Done {},
@@ -473,6 +616,11 @@ mod tests {
             },
             Reply::Failed { code: 13, words: "no".into() },
             Reply::Found { addresses: vec!["[::1]:22".parse().unwrap()] },
+            Reply::Terminal { name: Bytes(b"/dev/pts/7".to_vec()) },
+            Reply::Started { command: None, forced: false },
+            Reply::Started { command: Some(b"menu \xff".to_vec()), forced: true },
+            Reply::Exited { exit: Exit::Status(7) },
+            Reply::Exited { exit: Exit::Signal { number: 9, core_dumped: true } },
         ];
         for reply in replies {
             assert_eq!(Heard::decode(&reply.encode(7)), Ok(Heard::Reply(7, reply)));
@@ -483,7 +631,6 @@ mod tests {
             root: "/var/empty".into(),
             single: true,
             watchdog: Some(5),
-            files: None,
             names: vec![None, Some("ssh".into())],
         };
         for order in [begin, Order::Reload {}, Order::Stop { signal: 15 }] {
@@ -499,6 +646,22 @@ mod tests {
         let request = |length| Request::Ready { status: "x".repeat(length) }.encode(0);
         assert!(Request::decode(&request(MAX_LENGTH - 10)).is_ok());
         assert_eq!(Request::decode(&request(MAX_LENGTH - 9)), Err(Malformed));
+    }
+
+    #[test]
+    fn an_environment_larger_than_any_and_an_exit_of_two_kinds_are_none() {
+        let start = |count: usize| {
+            let mut bytes = vec![VERSION, 0, 0, 0, 1, 19];
+            (1_u64, 1_u64).put(&mut bytes);
+            Kind::Shell.put(&mut bytes);
+            None::<Vec<u8>>.put(&mut bytes);
+            vec![(Bytes(b"A".to_vec()), Bytes::default()); count].put(&mut bytes);
+            Request::decode(&bytes).is_ok()
+        };
+        assert!(start(MAX_ACCEPTED) && !start(MAX_ACCEPTED + 1));
+        let mut bytes = vec![VERSION, 0, 0, 0, 9, 10];
+        (false, (0_u32, true)).put(&mut bytes);
+        assert_eq!(Heard::decode(&bytes), Err(Malformed), "a status with an image");
     }
 
     #[test]

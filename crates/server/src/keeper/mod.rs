@@ -1,5 +1,5 @@
 //! The keeper: a process with privilege, files and host keys, for one that talks to the network and has none of them.
-//! Touches: a child of this same program, and the socket between the two.   Never: a byte of any client, but login messages.
+//! Touches: a child of this same program, and the socket between the two.   Never: a byte of any client, but login messages and what sessions ask for.
 //! Invariants: the keeper believes nothing: who somebody is it finds out itself, from what their client signed.
 //! Errors: if one of the two ends, so does the other.   Allocates: per connection and request.
 //! Proved by: `tests` in each module, interop `server::separation`.
@@ -8,6 +8,7 @@
 //! keeper: root, host keys, files            network: NetworkUser, empty root, no files, no keys
 //!   serve ── Keeper ── Case per connection ◄── requests ── Link ── Client per connection ── loops
 //!        └── Begin, Reload, Stop ─────────────────────────► front
+//!   Sitting per session, with an OwnSeat ◄─── requests ──── KeptSeat ── Seat of a session channel
 //! ```
 
 mod answer;
@@ -16,7 +17,10 @@ mod confine;
 mod link;
 mod message;
 mod network;
+mod places;
+mod seat;
 mod serve;
+mod sitting;
 mod socket;
 mod terms;
 

@@ -38,8 +38,6 @@ struct Start {
     root: PathBuf,
     single: bool,
     watchdog: Option<Duration>,
-    /// Soft limit of files before the keeper raised its own.
-    files: Option<u64>,
     settings: Settings,
     handed: Vec<Activated>,
 }
@@ -89,7 +87,7 @@ fn serve(link: &Arc<Link>) -> Result<(), String> {
     let errands = Errands::new(loops * start::ERRANDS_PER_LOOP).map_err(words)?;
     let limits = Limits::new(rules::limits(&options));
     let door = Door::Kept(link.clone());
-    let shared = Arc::new(Shared::new(door, errands, log, begin.settings, limits, begin.files));
+    let shared = Arc::new(Shared::new(door, errands, log, begin.settings, limits));
     let loops = start::start_loops(&shared, loops, &reactor).map_err(words)?;
     let notify = Notify::through(link.clone(), begin.watchdog);
     let mut front = Front::new(shared, loops, Source::Keeper(wishes), notify, begin.single);
@@ -104,7 +102,7 @@ fn serve(link: &Arc<Link>) -> Result<(), String> {
 /// The keeper's first word.
 fn begin(link: &Link) -> Result<Start, String> {
     let (bytes, descriptors) = receive(link.socket()).ok().flatten().ok_or("the keeper is gone")?;
-    let Ok(Heard::Order(Order::Begin { uid, gid, root, single, watchdog, files, names })) =
+    let Ok(Heard::Order(Order::Begin { uid, gid, root, single, watchdog, names })) =
         Heard::decode(&bytes)
     else {
         return Err("the keeper does not say how to begin".into());
@@ -123,7 +121,6 @@ fn begin(link: &Link) -> Result<Start, String> {
         root: root.into(),
         single,
         watchdog: watchdog.map(Duration::from_millis),
-        files,
         settings,
         handed: handed.map_err(|error| os_words(&error))?,
     })

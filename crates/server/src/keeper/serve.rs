@@ -20,8 +20,10 @@ use crate::host::Host;
 use crate::log::Log;
 use crate::notify::Notify;
 use crate::pidfile::PidFile;
+use crate::session::Launch;
 use crate::settings::Settings;
 use crate::start::{self, ERRANDS_PER_LOOP, FAILURE, Origin};
+use adit_config::types::Role;
 use adit_forward::os_words;
 use adit_reactor::background::Background;
 use adit_reactor::signals::Signals;
@@ -82,10 +84,15 @@ impl Network {
     ///
     /// # Errors
     /// When there is no empty directory for it, or no process.
-    pub(crate) fn start(user: NetworkUser, keep_stderr: bool, log: &Log) -> Result<Self, String> {
+    pub(crate) fn start(
+        user: NetworkUser,
+        role: Role,
+        keep_stderr: bool,
+        log: &Log,
+    ) -> Result<Self, String> {
         let root = empty_root()?;
         let (socket, child) = give_birth(keep_stderr).map_err(|error| os_words(&error))?;
-        if let Err(error) = keep_little() {
+        if let Err(error) = keep_little(role) {
             log.error(format_args!("the keeper keeps all rights of root's: {}", os_words(&error)));
         }
         Ok(Self { user, root, socket, child })
@@ -102,25 +109,25 @@ pub(crate) fn serve(network: Network, charge: Charge) -> Result<ExitCode, String
     let notify =
         Notify::from_env().map_err(|error| format!("NOTIFY_SOCKET: {}", os_words(&error)))?;
     let errands = start::loops(&charge.settings.global) * ERRANDS_PER_LOOP;
+    let errands = Errands::new(errands).map_err(words)?;
+    let launch = Launch::by_this_program(charge.files);
     let Network { user, root, socket, child } = network;
-    let Charge { host, settings, recorder, log, origin, handed, background, single, files } =
-        charge;
+    let Charge { host, settings, recorder, log, origin, handed, background, single, .. } = charge;
     let begin = Order::Begin {
         uid: user.uid,
         gid: user.gid,
         root: root.to_string_lossy().into_owned(),
         single,
         watchdog: notify.watchdog_interval().map(|interval| interval.as_millis() as u64),
-        files,
         names: handed.iter().map(|handed| handed.name.clone()).collect(),
     };
     let terms = origin.terms(recorder, &settings);
     let pid_file = settings.global.pid_file.clone();
     let serving = Serving {
-        keeper: Arc::new(Keeper::new(host, settings)),
+        keeper: Arc::new(Keeper::new(host, launch, errands.clone(), settings)),
         socket: Arc::new(socket),
         child,
-        errands: Errands::new(errands).map_err(words)?,
+        errands,
         look_ups: Errands::new(LOOK_UPS).map_err(words)?,
         waiting: Arc::default(),
         log,
@@ -323,6 +330,12 @@ impl Serving {
                     self.errands.set(move || keeper.close(&case));
                 }
             }
+            Request::Wait { connection, session } => {
+                let socket = self.socket.clone();
+                let teller = Box::new(move |answer| reply(&socket, id, answer));
+                self.keeper.wait(connection, session, teller);
+            }
+            Request::Leave { connection, session } => self.keeper.leave(connection, session),
             // A key exchange does not wait behind a password's hash.
             request @ Request::Sign { .. } => {
                 reply(&self.socket, id, self.keeper.answer(request));
@@ -374,14 +387,14 @@ impl Serving {
 }
 
 /// Sends an answer; a process that is gone, or takes no more, is found out where requests are read.
-fn reply(socket: &OwnedFd, id: u32, (reply, descriptor): Answer) {
+fn reply(socket: &OwnedFd, id: u32, (reply, descriptors): Answer) {
     let mut bytes = reply.encode(id);
     if bytes.len() > MAX_LENGTH {
         // A banner, or a list of groups, beyond all measure.
         let words = "the answer is too long".to_owned();
         bytes = super::message::Reply::Failed { code: 0, words }.encode(id);
     }
-    let descriptors: Vec<_> = descriptor.iter().map(AsFd::as_fd).collect();
+    let descriptors: Vec<_> = descriptors.iter().map(AsFd::as_fd).collect();
     if send(socket, &bytes, &descriptors).is_err() {
         // Whoever asked would wait for ever.
         let _ = shutdown(socket, Shutdown::Both);

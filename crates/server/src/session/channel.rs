@@ -12,9 +12,10 @@
 
 use super::Standing;
 use super::environment::Environment;
-use super::leader::{Exit, Leader};
+use super::leader::Exit;
 use super::notice::{Notice, SessionEnd, command_of};
 use super::rules::SessionRules;
+use super::seat::Seat;
 use super::task::{Kind, Task};
 use super::terminal::Terminal;
 use adit_engine::{Channel, Request};
@@ -34,7 +35,7 @@ pub(super) enum Stage {
     /// The system is asked to start it.
     Starting,
     /// It runs.
-    Running(Arc<Leader>),
+    Running,
     /// It has ended; its output may go on.
     Exited(Exit),
 }
@@ -62,6 +63,8 @@ impl Output {
 pub(super) struct SessionChannel {
     pub(super) channel: Channel,
     pub(super) rules: Arc<SessionRules>,
+    /// What takes privilege is done there.
+    pub(super) seat: Arc<dyn Seat>,
     pub(super) stage: Stage,
     /// What `env` requests set.
     pub(super) environment: Environment,
@@ -85,10 +88,11 @@ pub(super) struct SessionChannel {
 }
 
 impl SessionChannel {
-    pub(super) fn new(channel: Channel, rules: Arc<SessionRules>) -> Self {
+    pub(super) fn new(channel: Channel, rules: Arc<SessionRules>, seat: Arc<dyn Seat>) -> Self {
         Self {
             channel,
             rules,
+            seat,
             stage: Stage::Larval,
             environment: Environment::default(),
             terminal: None,
@@ -138,11 +142,8 @@ impl SessionChannel {
         }
     }
 
-    pub(super) fn leader(&self) -> Option<&Arc<Leader>> {
-        match &self.stage {
-            Stage::Running(leader) => Some(leader),
-            _ => None,
-        }
+    pub(super) const fn runs(&self) -> bool {
+        matches!(self.stage, Stage::Running)
     }
 
     /// For whoever watches it. Before there is anything to move, its age counts.

@@ -7,14 +7,14 @@
 use super::plan::shell_of;
 use super::rules::SessionRules;
 use super::task::Task;
-use super::terminal::Terminal;
+use super::terminal::Line;
 use crate::host::SystemAccount;
 use adit_pattern::{Verdict, matches, matches_list};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 /// Variables the client may set; sshd counts as far.
-const MAX_ACCEPTED: usize = 128;
+pub(crate) const MAX_ACCEPTED: usize = 128;
 /// Bytes of them all together; the system would not take much more for one.
 const MAX_ACCEPTED_BYTES: usize = 128 * 1024;
 
@@ -83,12 +83,12 @@ pub(super) fn of_account(
     rules: &SessionRules,
     system: &SystemAccount,
     accepted: &Environment,
-    terminal: Option<&Terminal>,
+    line: Option<&Line>,
 ) -> Environment {
     let mut environment = accepted.clone();
     set_account(&mut environment, &rules.account.name, system);
-    if let Some(terminal) = terminal.filter(|terminal| !terminal.term.is_empty()) {
-        environment.set("TERM", &terminal.term);
+    if let Some(line) = line.filter(|line| !line.term.is_empty()) {
+        environment.set("TERM", &line.term);
     }
     for (name, value) in &rules.environment {
         if is_permitted(&rules.permit_user_environment, name) {
@@ -99,11 +99,7 @@ pub(super) fn of_account(
 }
 
 /// What ~/.ssh/environment may not change: what the configuration sets, and where the connection comes from.
-pub(super) fn of_connection(
-    rules: &SessionRules,
-    terminal: Option<&Terminal>,
-    task: &Task,
-) -> Environment {
+pub(super) fn of_connection(rules: &SessionRules, line: Option<&Line>, task: &Task) -> Environment {
     let mut environment = Environment::default();
     for (name, value) in &rules.set_env {
         environment.set(name, value);
@@ -112,8 +108,8 @@ pub(super) fn of_connection(
     let (from, to) = (client.ip().to_canonical(), server.ip().to_canonical());
     environment.set("SSH_CLIENT", format!("{from} {} {}", client.port(), server.port()));
     environment.set("SSH_CONNECTION", format!("{from} {} {to} {}", client.port(), server.port()));
-    if let Some(terminal) = terminal {
-        environment.set("SSH_TTY", &terminal.name);
+    if let Some(line) = line {
+        environment.set("SSH_TTY", &line.name);
     }
     if let Some(original) = &task.original {
         environment.set("SSH_ORIGINAL_COMMAND", OsString::from_vec(original.clone()));
@@ -142,6 +138,7 @@ pub(super) fn is_permitted(patterns: &[String], name: &str) -> bool {
 mod tests {
     use super::*;
     use crate::host::Account;
+    use crate::session::Asked;
     use std::net::SocketAddr;
 
     fn system() -> SystemAccount {
@@ -231,7 +228,8 @@ mod tests {
         rules.set_env = vec![("ROLE".into(), "x".into()), ("SSH_CLIENT".into(), "me".into())];
         rules.forced_command = Some("menu".into());
         let request = adit_engine::Request::Exec { command: b"ls".into() };
-        let task = Task::new(&request, &rules).unwrap();
+        let asked = Asked::new(&request, Environment::default());
+        let task = Task::new(&asked, &rules).unwrap();
         let environment = of_connection(&rules, None, &task);
         let expected = [
             ("ROLE", "x"),

@@ -41,6 +41,9 @@ pub(crate) enum Exit {
 }
 
 impl Exit {
+    /// Of what nobody can tell how it ended.
+    pub(crate) const UNKNOWN: Self = Self::Status(255);
+
     fn new(status: &WaitIdStatus) -> Self {
         match (status.exit_status(), status.terminating_signal()) {
             (Some(code), _) => Self::Status(code as u32),
@@ -141,7 +144,7 @@ impl Leader {
                 Ok(Some(status)) => return Exit::new(&status),
                 Err(rustix::io::Errno::INTR) | Ok(None) => {}
                 // Somebody else has reaped it; nobody knows any more.
-                Err(_) => return Exit::Status(255),
+                Err(_) => return Exit::UNKNOWN,
             }
         }
     }

@@ -16,6 +16,7 @@ mod modes;
 mod notice;
 mod plan;
 mod rules;
+mod seat;
 mod signals;
 mod start;
 pub(crate) mod task;
@@ -24,22 +25,23 @@ mod terminal;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use environment::{Environment, MAX_ACCEPTED};
 pub(crate) use leader::{Ends, Exit, Leader, start as start_leader};
 pub(crate) use notice::{Notice, SessionEnd};
 pub(crate) use plan::{LAUNCH, Plan};
 pub(crate) use rules::SessionRules;
-pub(crate) use task::Kind;
-pub(crate) use terminal::{Terminal, TerminalWish, open as open_terminal};
+pub(crate) use seat::{Launch, OwnSeat, Pipes, Seat, Started};
+pub(crate) use signals::{by_name as signal_by_name, name_of as signal_name};
+pub(crate) use task::{Asked, Kind, Task};
+pub(crate) use terminal::{Line, Terminal, TerminalWish, open as open_terminal};
 
 use crate::errand::{Errands, Postbox};
-use crate::host::Host;
 use adit_engine::{Channel, Event as Ssh, Request, WindowChange};
 use adit_reactor::{Counts, Event, Key, Millis, Reactor};
 use channel::{SessionChannel, Stage};
 use rustix::process::Signal;
 use std::collections::{HashMap, VecDeque};
 use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 /// A session channel that is open, for whoever watches them (ChannelTimeout).
@@ -57,13 +59,8 @@ type Id = (Key, Channel);
 
 /// The session channels of a loop.
 pub(crate) struct Sessions {
-    /// None in a process that cannot start anything.
-    host: Option<Arc<dyn Host>>,
     errands: Errands,
     home: Postbox,
-    /// The program that launches: this one.
-    launcher: PathBuf,
-    file_limit: Option<u64>,
     channels: HashMap<Key, Vec<SessionChannel>>,
     streams: HashMap<Key, Id>,
     notices: VecDeque<Notice>,
@@ -72,28 +69,26 @@ pub(crate) struct Sessions {
 /// What the connection's driver tells.
 impl Sessions {
     /// None yet. `home` is the postbox of the loop that will have them.
-    pub(crate) fn new(host: Option<Arc<dyn Host>>, errands: Errands, home: Postbox) -> Self {
+    pub(crate) fn new(errands: Errands, home: Postbox) -> Self {
         Self {
-            host,
             errands,
             home,
-            // What runs now, also where another version has taken its place on disk.
-            launcher: PathBuf::from("/proc/self/exe"),
-            file_limit: None,
             channels: HashMap::new(),
             streams: HashMap::new(),
             notices: VecDeque::new(),
         }
     }
 
-    /// Gives commands this soft limit of open files: the one there was before this program raised its own.
-    pub(crate) fn with_file_limit(self, files: Option<u64>) -> Self {
-        Self { file_limit: files, ..self }
-    }
-
     /// A session channel was accepted.
-    pub(crate) fn open(&mut self, session: Key, channel: Channel, rules: Arc<SessionRules>) {
-        self.channels.entry(session).or_default().push(SessionChannel::new(channel, rules));
+    pub(crate) fn open(
+        &mut self,
+        session: Key,
+        channel: Channel,
+        rules: Arc<SessionRules>,
+        seat: Arc<dyn Seat>,
+    ) {
+        let opened = SessionChannel::new(channel, rules, seat);
+        self.channels.entry(session).or_default().push(opened);
     }
 
     /// How many session channels are open on a connection.
@@ -181,7 +176,7 @@ impl Sessions {
         let id = (session, channel);
         let Some(found) = self.find(id).filter(|found| !found.closed) else { return };
         // A client that has our EOF and has sent its own may close before the system says how the command ended.
-        if found.eof_sent && found.leader().is_some() {
+        if found.eof_sent && found.runs() {
             return reactor.keep_channel(session, channel);
         }
         self.close(reactor, id, SessionEnd::Closed);
@@ -266,12 +261,7 @@ impl Sessions {
             }
             Request::Pty { term, size, modes } => {
                 let (term, modes) = (term.into_owned(), modes.into_owned());
-                return self.make_terminal(
-                    reactor,
-                    id,
-                    want_reply,
-                    TerminalWish { term, size, modes },
-                );
+                return self.make_terminal(id, want_reply, TerminalWish { term, size, modes });
             }
             Request::Env { name, value } => self.set(id, &name, &value),
             Request::WindowChange(size) => self.resize(id, size),
@@ -297,25 +287,14 @@ impl Sessions {
         environment::accept(&mut found.environment, &found.rules.accept_env, name, value)
     }
 
-    fn make_terminal(
-        &mut self,
-        reactor: &mut Reactor,
-        id: Id,
-        want_reply: bool,
-        wish: TerminalWish,
-    ) {
-        let (host, errands, home) = (self.host.clone(), self.errands.clone(), self.home.clone());
+    fn make_terminal(&mut self, id: Id, want_reply: bool, wish: TerminalWish) {
+        let (errands, home) = (self.errands.clone(), self.home.clone());
         let Some(found) = self.find(id) else { return };
-        let refusal = found.why_no_terminal();
-        let system = found.rules.system().cloned();
-        let (None, Some(system), Some(host)) = (&refusal, system, host) else {
-            self.refused(id, refusal.unwrap_or("no sessions here").to_owned());
-            return answer(reactor, id, want_reply, false);
-        };
+        let seat = found.seat.clone();
         found.busy = true;
         errands.run(
             &home,
-            move || host.open_terminal(&system, &wish),
+            move || seat.open_terminal(&wish),
             move |worker, reactor, made| {
                 worker.sessions.terminal_made(reactor, id, want_reply, made);
             },
@@ -331,10 +310,14 @@ impl Sessions {
     ) {
         let Some(found) = self.find(id) else { return };
         found.busy = false;
+        if found.closed {
+            // What waited to be started never will be.
+            return self.drop_streams(reactor, id);
+        }
         let success = made.is_ok();
         match made {
             Ok(terminal) => found.terminal = Some(terminal),
-            Err(error) => self.refused(id, format!("no terminal: {error}")),
+            Err(error) => self.refused(id, &error),
         }
         answer(reactor, id, want_reply, success);
         self.serve_waiting(reactor, id);
@@ -360,18 +343,17 @@ impl Sessions {
 
     /// True if there is something to signal; the signal itself is sent on a helper thread.
     fn send_signal(&mut self, id: Id, signal: Signal) -> bool {
-        let (host, errands, home) = (self.host.clone(), self.errands.clone(), self.home.clone());
-        let Some(found) = self.find(id) else { return false };
-        let (leader, system) = (found.leader().cloned(), found.rules.system().cloned());
-        let (Some(leader), Some(system), Some(host)) = (leader, system, host) else { return false };
-        // A command that has ended meanwhile needs no signal.
-        errands.run(&home, move || host.signal(&system, &leader, signal), |_, _, _| ());
+        let (errands, home) = (self.errands.clone(), self.home.clone());
+        let Some(found) = self.find(id).filter(|found| found.runs()) else { return false };
+        let seat = found.seat.clone();
+        errands.run(&home, move || seat.signal(signal), |_, _, _| ());
         true
     }
 
-    fn refused(&mut self, (session, channel): Id, reason: String) {
+    fn refused(&mut self, (session, channel): Id, reason: &io::Error) {
         if let Some(found) = self.find((session, channel)) {
-            let notice = found.notice(session, SessionEnd::Refused(notice::printable(&reason)));
+            let reason = notice::printable(&reason.to_string());
+            let notice = found.notice(session, SessionEnd::Refused(reason));
             self.notices.push_back(notice);
         }
     }
@@ -420,8 +402,10 @@ impl Sessions {
 
     /// The command has ended: what it wrote is read to the end, and then the client is told.
     fn exited(&mut self, reactor: &mut Reactor, id: Id, exit: Exit) {
-        // A closed channel has ended otherwise.
-        let Some(found) = self.find(id).filter(|found| !found.closed) else { return };
+        // A closed channel has ended otherwise, and of what could not be taken in nobody was told.
+        let Some(found) = self.find(id).filter(|found| !found.closed && found.runs()) else {
+            return;
+        };
         found.stage = Stage::Exited(exit);
         for output in found.outputs.iter().filter(|output| !output.ended) {
             reactor.drain(output.stream);
@@ -467,15 +451,6 @@ impl Sessions {
 }
 
 impl SessionChannel {
-    fn why_no_terminal(&self) -> Option<&'static str> {
-        match (&self.stage, &self.terminal) {
-            _ if !self.rules.permit_tty => Some("no terminal is permitted"),
-            (_, Some(_)) => Some("there is a terminal already"),
-            (Stage::Larval, None) => None,
-            _ => Some("the command runs already"),
-        }
-    }
-
     /// Closes the channel, and what is left of its streams and its terminal.
     fn end(&mut self, reactor: &mut Reactor, session: Key) {
         self.closed = true;
@@ -483,6 +458,10 @@ impl SessionChannel {
             reactor.cut(output.stream);
         }
         self.waiting.clear();
+        // While it is asked for something it is left as soon as it has answered.
+        if !self.busy {
+            self.seat.leave();
+        }
         if let Some(engine) = reactor.engine(session) {
             engine.close(self.channel);
         }

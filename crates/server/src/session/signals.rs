@@ -27,12 +27,12 @@ const NAMES: [(&str, Signal); 13] = [
 const OTHER: &str = "SIG@openssh.com";
 
 /// The signal of a name.
-pub(super) fn by_name(name: &str) -> Option<Signal> {
+pub(crate) fn by_name(name: &str) -> Option<Signal> {
     NAMES.iter().find(|(known, _)| *known == name).map(|(_, signal)| *signal)
 }
 
 /// The name of a signal.
-pub(super) fn name_of(number: i32) -> &'static str {
+pub(crate) fn name_of(number: i32) -> &'static str {
     NAMES.iter().find(|(_, signal)| signal.as_raw() == number).map_or(OTHER, |(name, _)| name)
 }
 

@@ -4,6 +4,7 @@
 //! Errors: a subsystem nobody configured.   Allocates: the command line.
 //! Proved by: `tests` below.
 
+use super::environment::Environment;
 use super::rules::SessionRules;
 use adit_engine::Request;
 use std::path::Path;
@@ -17,6 +18,28 @@ pub(crate) enum Kind {
     Exec,
     /// A subsystem of this name.
     Subsystem(String),
+}
+
+/// What a client wants to run, and what it wants to have set there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Asked {
+    pub(crate) kind: Kind,
+    /// The command line of `exec`.
+    pub(crate) command: Option<Vec<u8>>,
+    /// What `env` requests set.
+    pub(crate) environment: Environment,
+}
+
+impl Asked {
+    /// By `exec`, `shell` or `subsystem`.
+    pub(super) fn new(request: &Request<'_>, environment: Environment) -> Self {
+        let (kind, command) = match request {
+            Request::Exec { command } => (Kind::Exec, Some(command.to_vec())),
+            Request::Subsystem { name } => (Kind::Subsystem(name.to_string()), None),
+            _ => (Kind::Shell, None),
+        };
+        Self { kind, command, environment }
+    }
 }
 
 /// Something to run.
@@ -44,20 +67,27 @@ const SFTP_SERVERS: [&str; 6] = [
 ];
 
 impl Task {
-    /// What `exec`, `shell` or `subsystem` comes to under these rules.
+    /// What is asked for, before anybody has decided about it.
+    pub(super) fn as_asked(asked: &Asked) -> Self {
+        let (kind, command) = (asked.kind.clone(), asked.command.clone());
+        Self { kind, command, original: None, forced: false }
+    }
+
+    /// What it comes to under these rules.
     ///
     /// # Errors
     /// Words for the log.
-    pub(super) fn new(request: &Request<'_>, rules: &SessionRules) -> Result<Self, String> {
-        let (kind, asked) = match request {
-            Request::Exec { command } => (Kind::Exec, Some(command.to_vec())),
-            Request::Subsystem { name } => {
+    pub(super) fn new(asked: &Asked, rules: &SessionRules) -> Result<Self, String> {
+        let kind = asked.kind.clone();
+        let asked = match &asked.kind {
+            Kind::Exec => asked.command.clone(),
+            Kind::Subsystem(name) => {
                 let command = rules
                     .subsystem(name)
-                    .ok_or_else(|| format!("no subsystem {:?} is configured", name.as_ref()))?;
-                (Kind::Subsystem(name.to_string()), Some(in_full(command)?.into_bytes()))
+                    .ok_or_else(|| format!("no subsystem {name:?} is configured"))?;
+                Some(in_full(command)?.into_bytes())
             }
-            _ => (Kind::Shell, None),
+            Kind::Shell => None,
         };
         match &rules.forced_command {
             None => Ok(Self { kind, command: asked, original: None, forced: false }),
@@ -105,12 +135,16 @@ mod tests {
         Request::Exec { command: command.as_bytes().into() }
     }
 
+    fn found(request: &Request<'_>, rules: &SessionRules) -> Result<Task, String> {
+        Task::new(&Asked::new(request, Environment::default()), rules)
+    }
+
     #[test]
     fn what_is_asked_for_runs_where_nothing_is_forced() {
-        let task = Task::new(&exec("ls"), &rules()).unwrap();
+        let task = found(&exec("ls"), &rules()).unwrap();
         let command = Some(b"ls".to_vec());
         assert_eq!(task, Task { kind: Kind::Exec, command, original: None, forced: false });
-        let shell = Task::new(&Request::Shell, &rules()).unwrap();
+        let shell = found(&Request::Shell, &rules()).unwrap();
         assert_eq!((shell.kind, shell.command), (Kind::Shell, None));
     }
 
@@ -123,7 +157,7 @@ mod tests {
             (Request::Shell, None),
             (subsystem, Some("/bin/cat -u")),
         ] {
-            let task = Task::new(&request, &rules).unwrap();
+            let task = found(&request, &rules).unwrap();
             assert_eq!(task.command.as_deref(), Some(&b"menu"[..]));
             assert_eq!(task.original.as_deref(), original.map(str::as_bytes));
             assert!(task.forced);
@@ -132,10 +166,10 @@ mod tests {
 
     #[test]
     fn a_subsystem_runs_only_as_configured() {
-        let task = Task::new(&Request::Subsystem { name: "echo".into() }, &rules()).unwrap();
+        let task = found(&Request::Subsystem { name: "echo".into() }, &rules()).unwrap();
         assert_eq!(task.command.as_deref(), Some(&b"/bin/cat -u"[..]));
         let unknown = Request::Subsystem { name: "sftp".into() };
-        assert!(Task::new(&unknown, &rules()).unwrap_err().contains("\"sftp\""));
+        assert!(found(&unknown, &rules()).unwrap_err().contains("\"sftp\""));
     }
 
     #[test]

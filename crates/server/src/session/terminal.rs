@@ -4,6 +4,7 @@
 //! Errors: `io::Error` of the system.   Allocates: per terminal.
 //! Proved by: `tests` below and those of the session.
 
+use super::leader::Ends;
 use super::modes;
 use crate::host::SystemAccount;
 use adit_engine::WindowChange;
@@ -28,24 +29,39 @@ pub(crate) struct TerminalWish {
     pub(crate) modes: Vec<u8>,
 }
 
-/// A terminal that was made.
+/// This program's end of a terminal.
 #[derive(Debug)]
 pub(crate) struct Terminal {
-    /// This program's end.
     pub(crate) master: OwnedFd,
-    /// The end the command gets; held until it has it, so that the terminal does not end before it begins.
-    pub(crate) slave: Option<OwnedFd>,
-    /// Its device: SSH_TTY.
+    /// Its device.
     pub(crate) name: OsString,
+}
+
+/// The command's end of it.
+#[derive(Debug)]
+pub(crate) struct Line {
+    /// Held until the command has it, so that the terminal does not end before it begins.
+    pub(super) slave: Option<OwnedFd>,
+    /// Its device: SSH_TTY.
+    pub(super) name: OsString,
     /// TERM.
-    pub(crate) term: String,
+    pub(super) term: String,
+}
+
+impl Line {
+    /// All three at once.
+    pub(super) fn ends(&self) -> io::Result<Ends> {
+        let slave = self.slave.as_ref().ok_or(io::ErrorKind::NotConnected)?;
+        let end = || OwnedFd::try_clone(slave);
+        Ok(Ends { stdin: end()?, stdout: end()?, stderr: end()? })
+    }
 }
 
 /// Makes a terminal as wished, for the account.
 ///
 /// # Errors
 /// When the system gives none.
-pub(crate) fn open(system: &SystemAccount, wish: &TerminalWish) -> io::Result<Terminal> {
+pub(crate) fn open(system: &SystemAccount, wish: &TerminalWish) -> io::Result<(Terminal, Line)> {
     let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
     grantpt(&master)?;
     unlockpt(&master)?;
@@ -58,7 +74,8 @@ pub(crate) fn open(system: &SystemAccount, wish: &TerminalWish) -> io::Result<Te
     tcsetattr(&slave, OptionalActions::Now, &termios)?;
     resize(&master, wish.size)?;
     let (name, term) = (OsString::from_vec(name.into_bytes()), wish.term.clone());
-    Ok(Terminal { master, slave: Some(slave), name, term })
+    let line = Line { slave: Some(slave), name: name.clone(), term };
+    Ok((Terminal { master, name }, line))
 }
 
 /// Its user owns it; others may write to it only where the system has a group for that, as `write(1)` needs.

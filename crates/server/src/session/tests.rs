@@ -3,10 +3,12 @@
 //! The launcher is the program itself, built beside this test.
 
 use super::channel::SessionChannel;
-use super::{Kind, Notice, SessionEnd, SessionRules};
+use super::{
+    Asked, Environment, Kind, Launch, Notice, OwnSeat, Pipes, Seat, SessionEnd, SessionRules,
+};
 use crate::errand::Postbox;
-use crate::host::testing::House;
-use crate::host::{Account, SystemAccount};
+use crate::host::testing::{House, Scratch};
+use crate::host::{Account, Host, SystemAccount};
 use crate::log::Log;
 use crate::session::Exit;
 use crate::shared::Shared;
@@ -15,7 +17,9 @@ use adit_engine::{Channel, Engine, Event as Ssh, Open, Request, WindowChange};
 use adit_reactor::{Event, Handler, Key, Reactor, Socket};
 use adit_testkit::keys::{client_config, client_transport, server_config, server_transport};
 use adit_testkit::{FixedRng, Manners};
+use rustix::process::Signal;
 use std::collections::HashMap;
+use std::io::Read;
 use std::net::SocketAddr;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
@@ -48,6 +52,11 @@ fn rules() -> SessionRules {
     }
 }
 
+/// A seat here, whose commands this program launches.
+fn seat(rules: Arc<SessionRules>, program: PathBuf) -> OwnSeat {
+    OwnSeat::new(Arc::new(House::default()), rules, Launch { program, files: None })
+}
+
 /// What a client sees of a channel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Seen {
@@ -65,6 +74,7 @@ struct Both {
     server: Key,
     manners: [Manners; 2],
     rules: Arc<SessionRules>,
+    launcher: PathBuf,
     established: usize,
     seen: HashMap<Channel, Vec<Seen>>,
     begun: Vec<Notice>,
@@ -88,7 +98,9 @@ impl Handler for Both {
             Event::Ssh { event: Ssh::Established, .. } => self.established += 1,
             Event::Ssh { session, event: Ssh::Open { channel, .. } } => {
                 reactor.engine(session).unwrap().accept(channel);
-                self.worker.sessions.open(session, channel, self.rules.clone());
+                let rules = self.rules.clone();
+                let seat = Arc::new(seat(rules.clone(), self.launcher.clone()));
+                self.worker.sessions.open(session, channel, rules, seat);
                 self.served.push(channel);
             }
             Event::Ssh { session, event } if session == self.client => self.seen_by_client(event),
@@ -153,14 +165,14 @@ impl Scene {
         let server = reactor.add_session(link(far), server).unwrap();
         let (postbox, mail) = Postbox::new(reactor.waker());
         let shared = Shared::for_test(Arc::new(House::default()), &[], Log::none());
-        let mut worker = Worker::new(Arc::new(shared), postbox, mail, Arc::default());
-        worker.sessions.launcher = launcher();
+        let worker = Worker::new(Arc::new(shared), postbox, mail, Arc::default());
         let both = Both {
             worker,
             client,
             server,
             manners: [Manners::default(), Manners::default()],
             rules: Arc::new(rules),
+            launcher: launcher(),
             established: 0,
             seen: HashMap::new(),
             begun: Vec::new(),
@@ -549,15 +561,16 @@ fn whoever_has_no_sessions_is_told_so_in_the_log_and_runs_nothing() {
 
 #[test]
 fn a_program_that_cannot_be_started_fails_the_request() {
+    let scratch = Scratch::new("launcher");
     let mut scene = Scene::new(rules());
-    scene.both.worker.sessions.launcher = "/no/such/launcher".into();
+    scene.both.launcher = scratch.path("aditd");
     let channel = scene.exec("echo no");
     let SessionEnd::Refused(reason) = scene.notice().end else { panic!() };
     assert!(reason.starts_with("not started: "), "{reason}");
     scene.run(|both| both.seen.get(&channel).is_some_and(|seen| !seen.is_empty()));
     assert_eq!(scene.seen(channel), [Seen::Reply(false)]);
     // Nothing of it is left; the channel can be asked again.
-    scene.both.worker.sessions.launcher = launcher();
+    std::os::unix::fs::symlink(launcher(), scratch.path("aditd")).unwrap();
     scene.ask(channel, &exec("echo now"));
     assert_eq!(out(&scene.whole(channel)), "now\n");
 }
@@ -622,22 +635,18 @@ fn a_command_has_its_users_rights_and_hears_signals_sent_with_them() {
 #[test]
 fn a_signal_is_not_sent_with_the_servers_rights() {
     let Some(system) = nobody() else { return };
-    let mut scene = Scene::new(rules_of(system));
-    let channel = scene.exec("echo up; read line; exit 3");
-    scene.until_out(channel, "up");
+    let other = SystemAccount { uid: 65_533, ..system.clone() };
+    let seat = seat(Arc::new(rules_of(system)), launcher());
+    let asked = Asked::new(&exec("echo up; read line; exit 3"), Environment::default());
+    let Pipes { input, output, .. } = seat.start(&asked).unwrap().pipes.unwrap();
+    let mut up = [0; 3];
+    std::fs::File::from(output).read_exact(&mut up).unwrap();
     // As if the command had become somebody else meanwhile.
-    let mut other = rules().account.system.unwrap();
-    other.uid = 65_533;
-    let mut rules = (*scene.both.rules).clone();
-    rules.account.system = Some(other);
-    let id = (scene.both.server, scene.both.served[0]);
-    scene.both.worker.sessions.find(id).unwrap().rules = Arc::new(rules);
-    scene.ask(channel, &Request::Signal { name: "KILL".into() });
-    scene.run(|both| {
-        both.seen[&channel].iter().filter(|seen| **seen == Seen::Reply(true)).count() == 2
-    });
-    scene.send(channel, b"\n");
-    assert!(scene.whole(channel).contains(&status(3)));
+    let leader = seat.leader().unwrap();
+    let denied = House::default().signal(&other, &leader, Signal::KILL).unwrap_err();
+    assert_eq!(denied.kind(), std::io::ErrorKind::PermissionDenied);
+    drop(input);
+    assert_eq!(seat.wait(), Exit::Status(3));
 }
 
 #[test]
@@ -863,7 +872,9 @@ fn an_idle_session_can_be_hung_up_and_says_so_in_the_log() {
 #[test]
 fn requests_that_want_no_reply_wait_in_their_order_up_to_a_bound() {
     let mut scene = Scene::new(rules());
-    let mut channel = SessionChannel::new(scene.open(), Arc::new(rules()));
+    let rules = Arc::new(rules());
+    let seat = Arc::new(seat(rules.clone(), launcher()));
+    let mut channel = SessionChannel::new(scene.open(), rules, seat);
     let signal = |nth: u32| Request::Signal { name: nth.to_string().into() };
     channel.busy = true;
     (0..300).for_each(|nth| channel.wait_behind(false, signal(nth)));

@@ -15,6 +15,7 @@ mod operation;
 mod other_clients;
 mod permissions;
 mod rekey;
+mod separated_sessions;
 mod separation;
 mod sessions;
 mod sharing;

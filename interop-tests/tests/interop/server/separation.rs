@@ -1,4 +1,4 @@
-//! The process that talks to the network has no rights, no files and no keys; another one has them. A gateway of root's has two.
+//! The process that talks to the network has no rights, no files and no keys; another one has them. A server of root's has two.
 
 use super::ssh;
 use adit_interop_tests::{
@@ -30,7 +30,7 @@ fn gateway(lines: &[&str]) -> Option<Sshd> {
 }
 
 /// The process that talks to the network.
-fn network(server: &Sshd) -> Option<u32> {
+pub(super) fn network(server: &Sshd) -> Option<u32> {
     let is_it = |pid: &u32| {
         let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
         line.split(|byte| *byte == 0).nth(1) == Some(b"--network")
@@ -38,7 +38,7 @@ fn network(server: &Sshd) -> Option<u32> {
     server.process.descendants().into_iter().find(is_it)
 }
 
-fn status(pid: u32, name: &str) -> Vec<String> {
+pub(super) fn status(pid: u32, name: &str) -> Vec<String> {
     let text = fs::read_to_string(format!("/proc/{pid}/status")).expect("the process is there");
     let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
     line.expect("the kernel tells").split_whitespace().map(str::to_owned).collect()
@@ -46,9 +46,14 @@ fn status(pid: u32, name: &str) -> Vec<String> {
 
 #[test]
 fn the_process_that_talks_to_the_network_has_neither_rights_nor_files() {
-    let Some(server) = gateway(&[]) else { return };
-    let pid = network(&server).expect("there are two processes");
-    ssh(&server).log_in().assert(0, &[]);
+    let Some(gateway) = gateway(&[]) else { return };
+    has_neither_rights_nor_files(&gateway);
+    has_neither_rights_nor_files(&aditd::system().start());
+}
+
+fn has_neither_rights_nor_files(server: &Sshd) {
+    let pid = network(server).expect("there are two processes");
+    ssh(server).log_in().assert(0, &[]);
     for name in ["Uid", "Gid"] {
         let numbers = status(pid, name);
         assert!(numbers.len() == 4 && !numbers.contains(&"0".into()), "{name} {numbers:?}");
@@ -72,7 +77,8 @@ fn the_process_that_talks_to_the_network_has_neither_rights_nor_files() {
     let environment = fs::read(format!("/proc/{pid}/environ")).expect("its environment");
     assert_eq!(environment, b"");
     for entry in fs::read_dir(format!("/proc/{pid}/fd")).expect("its descriptors").flatten() {
-        let leads_to = fs::read_link(entry.path()).unwrap_or_default();
+        // The client's own may close meanwhile.
+        let Ok(leads_to) = fs::read_link(entry.path()) else { continue };
         let leads_to = leads_to.to_string_lossy();
         let harmless = ["socket:", "anon_inode:", "pipe:", "/dev/null"];
         let is_stderr = entry.file_name() == "2";
@@ -129,12 +135,14 @@ fn seed(server: &Sshd) -> Vec<u8> {
 
 #[test]
 fn the_process_that_talks_to_the_network_has_no_host_key() {
-    let Some(server) = gateway(&[]) else { return };
-    let pid = network(&server).expect("there are two processes");
-    let seed = seed(&server);
-    ssh(&server).log_in().assert(0, &[]);
-    assert!(has_in_memory(server.process.pid(), &seed), "the keeper has it");
-    assert!(!has_in_memory(pid, &seed), "the other has not");
+    let Some(gateway) = gateway(&[]) else { return };
+    for server in [gateway, aditd::system().start()] {
+        let pid = network(&server).expect("there are two processes");
+        let seed = seed(&server);
+        ssh(&server).log_in().assert(0, &[]);
+        assert!(has_in_memory(server.process.pid(), &seed), "the keeper has it");
+        assert!(!has_in_memory(pid, &seed), "the other has not");
+    }
 }
 
 #[test]
@@ -162,7 +170,7 @@ fn a_process_that_no_longer_listens_ends_with_its_keeper() {
 }
 
 /// What is left of it is for whoever inherited it.
-fn has_ended(pid: u32) -> bool {
+pub(super) fn has_ended(pid: u32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat"));
     stat.map_or(true, |stat| stat.contains(") Z "))
 }
@@ -252,9 +260,11 @@ fn the_configuration_is_read_again_by_the_one_that_has_files() {
 
 #[test]
 fn one_process_does_everything_where_that_is_asked_for() {
-    let Some(server) = gateway(&["NetworkUser none"]) else { return };
-    ssh(&server).log_in().assert(0, &[]);
-    assert_eq!(network(&server), None);
+    let Some(gateway) = gateway(&["NetworkUser none"]) else { return };
+    for server in [gateway, aditd::system().line("NetworkUser none").start()] {
+        ssh(&server).log_in().assert(0, &[]);
+        assert_eq!(network(&server), None);
+    }
 }
 
 #[test]
@@ -265,7 +275,7 @@ fn a_user_that_is_none_is_told_of_at_the_start() {
     for (role, user, words) in [
         ("gateway", "no-such-user-here", "no such user"),
         ("gateway", "root", "it is root"),
-        ("system", "nobody", "no effect with Role system"),
+        ("system", "no-such-user-here", "no such user"),
     ] {
         let (prepared, _) = aditd::gateway().prepare();
         let mut command = prepared.command();

@@ -11,13 +11,19 @@ use crate::host::keys::HostKeyRing;
 use crate::host::testing::{House, Scratch, account_of};
 use crate::keeper::link::request;
 use crate::keeper::message::Private;
+use crate::session::{Environment, Exit, Kind};
 use adit_config::server::ServerConfig;
 use adit_crypto::{PublicKey, SystemRandom};
+use adit_engine::WindowChange;
 use adit_testkit::keys::key;
 use adit_wire::Field;
 use adit_wire::auth::{Password, Publickey};
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::Read;
 use std::net::TcpListener;
 use std::os::unix::net::UnixStream;
+use std::sync::mpsc::{Receiver, channel};
 
 /// The host key.
 const HOST: u8 = 7;
@@ -36,7 +42,14 @@ fn keeper(lines: &[&str]) -> Keeper {
         .with_account(account_of("grace", None))
         .with_key("ada", &key(ADA).public_blob(), "")
         .with_password("secret");
-    Keeper::new(Arc::new(house), settings(lines))
+    keeper_of(house, lines)
+}
+
+/// Whose commands the program launches that cargo builds for the tests in `tests/`.
+fn keeper_of(host: impl Host + 'static, lines: &[&str]) -> Keeper {
+    let test = std::env::current_exe().unwrap();
+    let launch = Launch { program: test.parent().unwrap().with_file_name("aditd"), files: None };
+    Keeper::new(Arc::new(host), launch, Errands::new(1).unwrap(), settings(lines))
 }
 
 /// The exchange hash of a connection, unlike any other's.
@@ -103,7 +116,7 @@ fn password(user: &str, password: &str) -> Vec<u8> {
 }
 
 /// All that only somebody who is in may have.
-fn privileges(connection: u64) -> [Request; 5] {
+fn privileges(connection: u64) -> [Request; 7] {
     let path = || "/tmp/socket".to_owned();
     let mut keys = Vec::new();
     key(HOST).public_blob().as_slice().encode(&mut keys);
@@ -117,15 +130,32 @@ fn privileges(connection: u64) -> [Request; 5] {
             asked: "localhost".into(),
             address: "127.0.0.1:80".parse().unwrap(),
         },
+        terminal(connection, 1),
+        start(connection, 1, "echo no"),
     ]
+}
+
+/// A wish for a terminal.
+fn terminal(connection: u64, session: u64) -> Request {
+    let size =
+        WindowChange { width_characters: 132, height_rows: 50, width_pixels: 0, height_pixels: 0 };
+    let wish = TerminalWish { term: "vt100".into(), size, modes: Vec::new() };
+    Request::OpenTerminal { connection, session, wish }
+}
+
+/// A command for a session.
+fn start(connection: u64, session: u64, command: &str) -> Request {
+    let (kind, command) = (Kind::Exec, Some(command.as_bytes().to_vec()));
+    let asked = Asked { kind, command, environment: Environment::default() };
+    Request::Start { connection, session, asked }
 }
 
 #[track_caller]
 fn has_nothing(keeper: &Keeper, connection: u64) {
     for request in privileges(connection) {
         let words = format!("{request:?}");
-        let (reply, descriptor) = keeper.answer(request);
-        assert_eq!((reply, descriptor.is_none()), (Reply::Refused {}, true), "{words}");
+        let (reply, descriptors) = keeper.answer(request);
+        assert_eq!((reply, descriptors.len()), (Reply::Refused {}, 0), "{words}");
     }
 }
 
@@ -160,13 +190,16 @@ fn a_proof_lets_in_its_own_user_on_its_own_session_and_nobody_else() {
     let keeper = keeper(&[]).applied(1, "ada").applied(2, "grace");
     assert!(accepted(&keeper.hears(1, &signed(&hash(1), "ada", ADA))));
     has_nothing(&keeper, 2);
-    let [prove, connect, listen, unlink, port] = privileges(1);
+    let [prove, connect, listen, unlink, port, terminal, start] = privileges(1);
     assert!(matches!(keeper.says(prove), Reply::Signed { .. }));
     // The house has no sockets, but is asked for them.
     for granted in [connect, listen, port] {
         assert!(matches!(keeper.says(granted), Reply::Failed { .. }));
     }
     assert_eq!(keeper.says(unlink), Reply::Refused {}, "not one of its own");
+    for request in [terminal, start] {
+        assert_eq!(keeper.says(request), Reply::Refused {}, "no account on the system");
+    }
     assert_eq!(keeper.hears(1, &password("ada", "secret")), Reply::Refused {}, "it is in");
     assert_eq!(keeper.knows(1, "grace"), Reply::Refused {}, "and stays who it is");
     assert!(keeper.part_with(1).is_none(), "it has no sockets");
@@ -270,7 +303,7 @@ fn a_socket_goes_with_the_connection_that_had_it_made() {
     let line = format!("ada:{}:\n", crate::host::password::hash_password(b"secret"));
     let users = scratch.file(hash_file, &line, 0o600);
     let host = GatewayHost::new(Some(users)).unwrap();
-    let keeper = Keeper::new(Arc::new(host), settings(&["MaxListenersPerConnection 1"]));
+    let keeper = keeper_of(host, &["MaxListenersPerConnection 1"]);
     let keeper = keeper.applied(1, "ada").applied(2, "ada");
     for connection in [1, 2] {
         assert!(accepted(&keeper.hears(connection, &password("ada", "secret"))));
@@ -279,12 +312,13 @@ fn a_socket_goes_with_the_connection_that_had_it_made() {
     let unlink = |connection| Request::UnlinkUnix { connection, path: path.clone() };
     let listen = |connection, path: &str| Request::ListenUnix { connection, path: path.to_owned() };
     let (reply, listener) = keeper.answer(listen(1, &path));
-    assert_eq!((reply, listener.is_some()), (Reply::Done {}, true));
+    assert_eq!((reply, listener.len()), (Reply::Done {}, 1));
     let second = scratch.path("second").to_str().unwrap().to_owned();
     assert_eq!(keeper.says(listen(1, &second)), Reply::Refused {}, "one is all it may have");
-    let (reply, stream) = keeper.answer(Request::ConnectUnix { connection: 2, path: path.clone() });
+    let (reply, mut stream) =
+        keeper.answer(Request::ConnectUnix { connection: 2, path: path.clone() });
     assert_eq!(reply, Reply::Done {});
-    assert!(UnixStream::from(stream.unwrap()).peer_addr().is_ok());
+    assert!(UnixStream::from(stream.remove(0)).peer_addr().is_ok());
     assert_eq!(keeper.says(unlink(2)), Reply::Refused {});
     assert!(scratch.path("socket").exists());
     assert_eq!(keeper.says(unlink(1)), Reply::Done {});
@@ -346,4 +380,161 @@ fn a_name_longer_than_any_is_nobodys_and_not_kept() {
     assert!(begins(&keeper, 1));
     assert_eq!(keeper.knows(1, &"a".repeat(60_000)), Reply::Refused {});
     assert!(matches!(keeper.knows(1, "ada"), Reply::Known { .. }));
+}
+
+/// Where ada and grace have accounts on the system, those of whoever runs this, and ada is in, on connection 1.
+fn with_sessions(lines: &[&str]) -> Keeper {
+    let uid = Some(rustix::process::geteuid().as_raw());
+    let house = House::default()
+        .with_account(account_of("ada", uid))
+        .with_account(account_of("grace", uid))
+        .with_key("ada", &key(ADA).public_blob(), "")
+        .with_password("secret");
+    let lines = [&["PermitRootLogin yes", "PermitUserRC no"], lines].concat();
+    let keeper = keeper_of(house, &lines).applied(1, "ada");
+    assert!(accepted(&keeper.hears(1, &signed(&hash(1), "ada", ADA))));
+    keeper
+}
+
+/// All that the command of a session says on stdout, if it was started.
+fn said(keeper: &Keeper, request: Request) -> Result<String, String> {
+    let (reply, descriptors) = keeper.answer(request);
+    if let Reply::Failed { words, .. } = reply {
+        return Err(words);
+    }
+    assert!(matches!(reply, Reply::Started { .. }), "{reply:?}");
+    let [_, output, _] = <[OwnedFd; 3]>::try_from(descriptors).unwrap();
+    let mut said = String::new();
+    File::from(output).read_to_string(&mut said).unwrap();
+    Ok(said)
+}
+
+/// Somebody waits for the end of a session's command.
+fn waits(keeper: &Keeper, connection: u64, session: u64) -> Receiver<Reply> {
+    let (tell, told) = channel();
+    let teller = move |(reply, _): Answer| tell.send(reply).unwrap();
+    keeper.wait(connection, session, Box::new(teller));
+    told
+}
+
+#[test]
+fn a_session_is_for_the_connection_that_proved_who_it_is() {
+    let keeper = with_sessions(&[]).applied(2, "grace").applied(3, "ada");
+    has_nothing(&keeper, 2);
+    assert!(accepted(&keeper.hears(3, &signed(&hash(3), "ada", ADA))));
+    let (reply, mut pipes) = keeper.answer(start(1, 7, "echo $USER; read x; exit 5"));
+    assert!(matches!(reply, Reply::Started { .. }));
+    for connection in [2, 3, 4] {
+        let signal = Request::Signal { connection, session: 7, name: "KILL".into() };
+        assert_eq!(keeper.says(signal), Reply::Refused {}, "{connection}");
+        assert_eq!(waits(&keeper, connection, 7).recv(), Ok(Reply::Refused {}), "{connection}");
+        keeper.leave(connection, 7);
+    }
+    let mut user = [0; 4];
+    File::from(pipes.remove(1)).read_exact(&mut user).unwrap();
+    assert_eq!(&user, b"ada\n");
+    drop(pipes);
+    assert_eq!(waits(&keeper, 1, 7).recv(), Ok(Reply::Exited { exit: Exit::Status(5) }));
+}
+
+#[test]
+fn the_keepers_own_rules_decide_what_a_session_gets() {
+    let forced = with_sessions(&[
+        "ForceCommand echo forced $SSH_ORIGINAL_COMMAND $LC_A$LC_B$LD_PRELOAD",
+        "AcceptEnv LC_*",
+        "PermitTTY no",
+    ]);
+    let asked = |pairs: &[(&str, &str)]| {
+        let mut environment = Environment::default();
+        pairs.iter().for_each(|(name, value)| environment.set(OsStr::new(name), value));
+        let (kind, command) = (Kind::Exec, Some(b"id".to_vec()));
+        let asked = Asked { kind, command, environment };
+        Request::Start { connection: 1, session: 1, asked }
+    };
+    let Reply::Failed { words, .. } = forced.says(terminal(1, 1)) else { panic!() };
+    assert_eq!(words, "no terminal is permitted");
+    let request = asked(&[("LC_A", "x"), ("LD_PRELOAD", "/no/such"), ("LC_B", "y")]);
+    assert_eq!(said(&forced, request), Ok("forced id xy\n".into()));
+    let plain = with_sessions(&["Subsystem echo echo packets"]);
+    let subsystem = |session, name: &str| {
+        let kind = Kind::Subsystem(name.into());
+        let asked =
+            Asked { kind, command: Some(b"id".to_vec()), environment: Environment::default() };
+        Request::Start { connection: 1, session, asked }
+    };
+    let words = said(&plain, subsystem(1, "sftp")).unwrap_err();
+    assert!(words.contains("no subsystem"), "{words}");
+    assert_eq!(said(&plain, subsystem(1, "echo")), Ok("packets\n".into()));
+    assert!(said(&plain, start(1, 1, "echo again")).is_err(), "once");
+}
+
+#[test]
+fn sessions_are_as_many_as_are_permitted_and_one_that_runs_counts_when_it_was_left() {
+    let keeper = with_sessions(&["MaxSessions 2"]);
+    let begins = |session| keeper.answer(start(1, session, "read x; exit 3"));
+    let (reply, first) = begins(1);
+    assert!(matches!(reply, Reply::Started { .. }));
+    assert!(matches!(keeper.says(terminal(1, 2)), Reply::Terminal { .. }));
+    assert_eq!(begins(3).0, Reply::Refused {});
+    assert_eq!(keeper.says(terminal(1, 3)), Reply::Refused {});
+    keeper.leave(1, 2);
+    let (reply, second) = begins(3);
+    assert!(matches!(reply, Reply::Started { .. }), "in its place");
+    let end = waits(&keeper, 1, 1);
+    keeper.leave(1, 1);
+    assert_eq!(begins(4).0, Reply::Refused {}, "it runs");
+    drop(first);
+    assert_eq!(end.recv(), Ok(Reply::Exited { exit: Exit::Status(3) }), "it was left");
+    assert!(matches!(begins(4).0, Reply::Started { .. }), "it has ended");
+    drop(second);
+    assert!(matches!(waits(&keeper, 1, 3).recv(), Ok(Reply::Exited { .. })));
+    assert_eq!(begins(5).0, Reply::Refused {}, "it has ended, and is there");
+    let none = with_sessions(&["MaxSessions 0"]);
+    assert_eq!(none.says(start(1, 1, "true")), Reply::Refused {});
+}
+
+#[test]
+fn whoever_waits_for_an_end_is_told_once_and_nobody_waits_beside_them() {
+    let keeper = with_sessions(&[]);
+    assert_eq!(waits(&keeper, 1, 1).recv(), Ok(Reply::Refused {}), "no such session");
+    assert!(matches!(keeper.says(terminal(1, 1)), Reply::Terminal { .. }));
+    assert_eq!(waits(&keeper, 1, 1).recv(), Ok(Reply::Refused {}), "nothing runs");
+    let (reply, _pipes) = keeper.answer(start(1, 2, "exec sleep 600"));
+    assert!(matches!(reply, Reply::Started { .. }));
+    let first = waits(&keeper, 1, 2);
+    for _ in 0..1_000 {
+        assert_eq!(waits(&keeper, 1, 2).recv(), Ok(Reply::Refused {}), "another waits");
+    }
+    let signal = |name: &str| Request::Signal { connection: 1, session: 2, name: name.into() };
+    assert_eq!(keeper.says(signal("STOP")), Reply::Refused {}, "none of SSH's");
+    assert_eq!(keeper.says(signal("TERM")), Reply::Done {});
+    let exit = Exit::Signal { number: 15, core_dumped: false };
+    assert_eq!(first.recv(), Ok(Reply::Exited { exit }));
+    assert_eq!(waits(&keeper, 1, 2).recv(), Ok(Reply::Exited { exit }), "it is known");
+    assert_eq!(keeper.says(signal("TERM")), Reply::Done {}, "there is nothing to signal");
+}
+
+#[test]
+fn a_terminal_ends_with_its_connection_and_is_given_once() {
+    let keeper = with_sessions(&[]);
+    let (reply, mut master) = keeper.answer(terminal(1, 1));
+    let Reply::Terminal { name: Bytes(name) } = reply else { panic!() };
+    assert!(name.starts_with(b"/dev/"));
+    assert!(matches!(keeper.says(terminal(1, 1)), Reply::Failed { .. }));
+    let size = rustix::termios::tcgetwinsize(&master[0]).unwrap();
+    assert_eq!((size.ws_col, size.ws_row), (132, 50));
+    assert!(keeper.part_with(1).is_none());
+    // Whoever holds the other end is gone.
+    assert!(File::from(master.remove(0)).read(&mut [0]).is_err());
+}
+
+#[test]
+fn what_is_left_while_it_is_asked_for_does_not_start() {
+    let keeper = with_sessions(&["MaxSessions 1"]);
+    let Request::Start { asked, .. } = start(1, 1, "true") else { panic!() };
+    // As if another helper were at it.
+    let sitting = keeper.sitting(1, 1).unwrap();
+    keeper.leave(1, 1);
+    assert!(sitting.start(&asked).is_err(), "it would have no place");
+    assert!(matches!(keeper.says(start(1, 2, "true")), Reply::Started { .. }));
 }

@@ -8,7 +8,7 @@ use super::*;
 use crate::algorithms::ALGORITHMS;
 use crate::host::keys::HostKeyRing;
 use crate::host::testing::House;
-use crate::keeper::message::Bytes;
+use crate::keeper::message::{Bytes, Heard, Reply};
 use crate::log::{Format, LogLevel};
 use adit_config::server::ServerConfig;
 use rustix::net::{SendFlags, send as send_raw};
@@ -48,7 +48,12 @@ fn kept_from(
     let child = Command::new("sleep").arg("600").spawn().unwrap();
     let (log, captured) = Log::captured(LogLevel::Info, Format::Text);
     let mut serving = Serving {
-        keeper: Arc::new(Keeper::new(Arc::new(House::default()), settings())),
+        keeper: Arc::new(Keeper::new(
+            Arc::new(House::default()),
+            Launch::by_this_program(None),
+            Errands::new(1).unwrap(),
+            settings(),
+        )),
         socket: Arc::new(near),
         child,
         errands: Errands::new(2).unwrap(),
@@ -157,6 +162,21 @@ fn connections_that_end_without_end_weigh_nothing() {
     let outcome = kept(|far| {
         (0..20_000).for_each(|connection| says(&far, &Request::Gone { connection }));
         says(&far, &Request::Alive {});
+        send(&far, b"enough", &[]).unwrap();
+        stays(&far);
+    });
+    outcome.is_the_end_because("it sent what is no request");
+}
+
+#[test]
+fn nobody_waits_for_a_session_that_is_not_there() {
+    let outcome = kept(|far| {
+        let (connection, session) = (1, 1);
+        says(&far, &Request::Leave { connection, session });
+        says(&far, &Request::Wait { connection, session });
+        let (bytes, descriptors) = receive(&far).unwrap().unwrap();
+        assert_eq!(Heard::decode(&bytes), Ok(Heard::Reply(1, Reply::Refused {})));
+        assert!(descriptors.is_empty());
         send(&far, b"enough", &[]).unwrap();
         stays(&far);
     });
