@@ -286,18 +286,25 @@ impl Keeper {
 /// Sessions.
 impl Keeper {
     /// A session of whoever has proved who they are, as far as there may be one more.
-    fn sitting(&self, connection: u64, session: u64) -> Option<Arc<Sitting>> {
-        let case = self.case(connection)?;
-        let most = case.member()?.options.max_sessions;
-        case.sittings.at(session, most, || {
-            let rules = Arc::new(case.session_rules()?);
-            Some(OwnSeat::new(self.host.clone(), rules, self.launch.clone()))
+    ///
+    /// # Errors
+    /// The reply that says why there is none.
+    fn sitting(&self, connection: u64, session: u64) -> Result<Arc<Sitting>, Box<Reply>> {
+        let refused = || Box::new(Reply::Refused {});
+        let case = self.case(connection).ok_or_else(refused)?;
+        let most = case.member().ok_or_else(refused)?.options.max_sessions;
+        let rules = case.session_rules().ok_or_else(refused)?;
+        let seat = || OwnSeat::new(self.host.clone(), Arc::new(rules), self.launch.clone());
+        case.sittings.at(session, most, seat).ok_or_else(|| {
+            let words = format!("MaxSessions {most} are open, or run though they were left");
+            Box::new(Reply::Failed { code: 0, words })
         })
     }
 
     fn open_terminal(&self, connection: u64, session: u64, wish: &TerminalWish) -> Answer {
-        let Some(sitting) = self.sitting(connection, session) else {
-            return (Reply::Refused {}, Vec::new());
+        let sitting = match self.sitting(connection, session) {
+            Ok(sitting) => sitting,
+            Err(reply) => return (*reply, Vec::new()),
         };
         match sitting.open_terminal(wish) {
             Ok(Terminal { master, name }) => {
@@ -308,8 +315,9 @@ impl Keeper {
     }
 
     fn start(&self, connection: u64, session: u64, asked: &Asked) -> Answer {
-        let Some(sitting) = self.sitting(connection, session) else {
-            return (Reply::Refused {}, Vec::new());
+        let sitting = match self.sitting(connection, session) {
+            Ok(sitting) => sitting,
+            Err(reply) => return (*reply, Vec::new()),
         };
         match sitting.start(asked) {
             Ok(Started { task, pipes }) => {

@@ -58,14 +58,14 @@ impl Sittings {
         &self,
         session: u64,
         most: u32,
-        seat: impl FnOnce() -> Option<OwnSeat>,
+        seat: impl FnOnce() -> OwnSeat,
     ) -> Option<Arc<Sitting>> {
         let mut open = self.open();
         if let Some(there) = open.get(&session) {
             return Some(there.clone());
         }
         let place = self.places.admit(most)?;
-        let sitting = Arc::new(Sitting::new(seat()?, place));
+        let sitting = Arc::new(Sitting::new(seat(), place));
         open.insert(session, sitting.clone());
         Some(sitting)
     }

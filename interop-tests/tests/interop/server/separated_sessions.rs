@@ -57,6 +57,27 @@ fn a_session_is_no_child_of_the_process_that_talks_to_the_network() {
 }
 
 #[test]
+fn of_a_terminal_the_network_has_one_end_and_of_its_command_nothing() {
+    let Some(server) = system(&[]) else { return };
+    let mut terminal = Terminal::start(ssh(&server).arg("-tt").command(&["tty; cat"]), 33, 77);
+    let device = terminal.screen.wait_for("/dev/pts/").trim().to_owned();
+    let files = |pid: u32| {
+        let all = fs::read_dir(format!("/proc/{pid}/fd")).expect("its descriptors").flatten();
+        let leads_to = |entry: fs::DirEntry| fs::read_link(entry.path()).ok();
+        all.filter_map(leads_to).map(|path| path.display().to_string()).collect::<Vec<_>>()
+    };
+    let talks = files(network(&server).expect("there are two processes"));
+    assert!(talks.iter().any(|path| path.ends_with("/ptmx")), "{talks:?}");
+    for held in [talks, files(server.process.pid())] {
+        assert!(!held.contains(&device), "{held:?}");
+    }
+    let keeps = files(server.process.pid());
+    assert!(!keeps.iter().any(|path| path.ends_with("/ptmx")), "{keeps:?}");
+    terminal.types("\x04");
+    assert_eq!(terminal.process.wait().code(), Some(0));
+}
+
+#[test]
 fn commands_end_as_they_would_with_one_process() {
     let Some(server) = system(&[]) else { return };
     let finished = ssh(&server).run_remotely(&["echo out; echo err >&2; exit 7"]);
