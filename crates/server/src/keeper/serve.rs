@@ -33,6 +33,7 @@ use rustix::net::{Shutdown, shutdown};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
 use std::sync::Arc;
@@ -151,7 +152,7 @@ fn give_birth(keep_stderr: bool) -> io::Result<(OwnedFd, Child)> {
     let (near, far) = line()?;
     // What runs now, also where another version has taken its place on disk.
     let mut command = Command::new("/proc/self/exe");
-    command.arg(NETWORK).env_clear().stdin(far).stdout(Stdio::null());
+    command.arg0("aditd").arg(NETWORK).env_clear().stdin(far).stdout(Stdio::null());
     if !keep_stderr {
         command.stderr(Stdio::null());
     }

@@ -76,6 +76,8 @@ fn has_neither_rights_nor_files(server: &Sshd) {
     assert_eq!(fs::read_dir(format!("{root}/")).expect("its root").count(), 0);
     let environment = fs::read(format!("/proc/{pid}/environ")).expect("its environment");
     assert_eq!(environment, b"");
+    let command = fs::read(format!("/proc/{pid}/cmdline")).expect("its command line");
+    assert_eq!(command, b"aditd\0--network\0", "what a list of processes shows");
     for entry in fs::read_dir(format!("/proc/{pid}/fd")).expect("its descriptors").flatten() {
         // The client's own may close meanwhile.
         let Ok(leads_to) = fs::read_link(entry.path()) else { continue };
