@@ -17,8 +17,8 @@ use adit_wire::channel::{ChannelData, ChannelExtendedData, ChannelWindowAdjust};
 /// What a window is at most in company on a short path: 100 MiB/s over a millisecond.
 const COMPANY_WINDOW: u32 = 128 * 1024;
 
-/// What a window is at most on a short path to a peer that reads ahead. Half of it held OpenSSH up; beyond it each GiB
-/// costs OpenSSH more: 2.3 s of processor with 1 MiB, 2.6 with 2, 3.4 with what the path carries.
+/// What a window is at most on a short path to a peer that reads ahead. With more each GiB costs OpenSSH more; half of
+/// it brought nothing.
 const READ_AHEAD_WINDOW: u32 = 1 << 20;
 
 /// Why no data can be sent now, and so what to wait for.

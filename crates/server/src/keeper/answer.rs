@@ -301,34 +301,34 @@ impl Keeper {
         })
     }
 
-    fn open_terminal(&self, connection: u64, session: u64, wish: &TerminalWish) -> Answer {
-        let sitting = match self.sitting(connection, session) {
-            Ok(sitting) => sitting,
-            Err(reply) => return (*reply, Vec::new()),
-        };
-        match sitting.open_terminal(wish) {
-            Ok(Terminal { master, name }) => {
-                (Reply::Terminal { name: Bytes(name.into_vec()) }, vec![master])
-            }
-            Err(error) => (failed(&error), Vec::new()),
+    /// Does `work` in a session.
+    fn seated(
+        &self,
+        connection: u64,
+        session: u64,
+        work: impl FnOnce(Arc<Sitting>) -> io::Result<Answer>,
+    ) -> Answer {
+        match self.sitting(connection, session) {
+            Ok(sitting) => work(sitting).unwrap_or_else(|error| (failed(&error), Vec::new())),
+            Err(reply) => (*reply, Vec::new()),
         }
     }
 
+    fn open_terminal(&self, connection: u64, session: u64, wish: &TerminalWish) -> Answer {
+        self.seated(connection, session, |sitting| {
+            let Terminal { master, name } = sitting.open_terminal(wish)?;
+            Ok((Reply::Terminal { name: Bytes(name.into_vec()) }, vec![master]))
+        })
+    }
+
     fn start(&self, connection: u64, session: u64, asked: &Asked) -> Answer {
-        let sitting = match self.sitting(connection, session) {
-            Ok(sitting) => sitting,
-            Err(reply) => return (*reply, Vec::new()),
-        };
-        match sitting.start(asked) {
-            Ok(Started { task, pipes }) => {
-                self.errands.aside("wait", move || sitting.watch());
-                let pipes =
-                    pipes.map(|Pipes { input, output, errors }| vec![input, output, errors]);
-                let (command, forced) = (task.command, task.forced);
-                (Reply::Started { command, forced }, pipes.unwrap_or_default())
-            }
-            Err(error) => (failed(&error), Vec::new()),
-        }
+        self.seated(connection, session, |sitting| {
+            let Started { task, pipes } = sitting.start(asked)?;
+            self.errands.aside("wait", move || sitting.watch());
+            let pipes = pipes.map(|Pipes { input, output, errors }| vec![input, output, errors]);
+            let (command, forced) = (task.command, task.forced);
+            Ok((Reply::Started { command, forced }, pipes.unwrap_or_default()))
+        })
     }
 
     fn signal(&self, connection: u64, session: u64, name: &str) -> Option<Reply> {

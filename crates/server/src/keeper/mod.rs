@@ -1,5 +1,6 @@
 //! The keeper: a process with privilege, files and host keys, for one that talks to the network and has none of them.
-//! Touches: a child of this same program, and the socket between the two.   Never: a byte of any client, but login messages and what sessions ask for.
+//! Touches: a child of this same program, and the socket between the two.   Never: a byte of any client, but login
+//! messages and what sessions ask for.
 //! Invariants: the keeper believes nothing: who somebody is it finds out itself, from what their client signed.
 //! Errors: if one of the two ends, so does the other.   Allocates: per connection and request.
 //! Proved by: `tests` in each module, interop `server::separation`.
